@@ -1,0 +1,28 @@
+//! The vocabulary of opswap: what every other crate means by an instruction, a type, a contract or an id.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`ids`] | newtypes for indices, so that an instruction index is never taken for a type id |
+//! | [`insn`] | [`Insn`]: the typed instruction set, one value per instruction slot |
+//! | [`program`] | [`Program`]: what the loader hands to the verifier |
+//! | [`proto`] | [`KfuncProto`], [`HelperProto`], [`EntryProto`], [`StructOpsProto`]: contracts, never addresses |
+//! | [`map`] | [`MapProto`]: the shape of a map |
+//! | [`btf`] | [`Btf`]: the type model |
+//!
+//! Data only: no input or output, no global state, no policy. Everything here can be built by hand in a test.
+
+#![forbid(unsafe_code)]
+
+pub mod btf;
+pub mod ids;
+pub mod insn;
+pub mod map;
+pub mod program;
+pub mod proto;
+
+pub use btf::{Btf, BtfType};
+pub use ids::{BtfId, BtfSpace, HelperId, InsnIdx, KfuncId, MapId, OpIdx, RefId, SubprogId, TypeRef};
+pub use insn::Insn;
+pub use map::MapProto;
+pub use program::{Program, ProgramKind};
+pub use proto::{EntryProto, HelperProto, KfuncFlags, KfuncProto, StructOpsProto};

@@ -1,0 +1,27 @@
+//! Contracts: what a host function asks of its arguments and promises about its result, and what an entry point is given.
+//!
+//! The macros derive a contract from a Rust signature, the `linux` crate from BTF and data tables; the verifier knows no other
+//! source. Contracts hold no addresses: where code lies is the JIT linker's business.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `args` | [`ArgProto`], [`ArgKind`]: one parameter |
+//! | `returns` | [`RetProto`], [`RetKind`]: the result |
+//! | `function` | [`KfuncProto`], [`KfuncFlags`], [`HelperProto`] |
+//! | `entry` | [`EntryProto`], [`ContextLayout`], [`StructOpsProto`]: where programs are attached |
+
+mod args;
+mod entry;
+mod function;
+mod returns;
+
+pub use args::{
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, IterRole, MemAccess, MemInit, MemSize, Nullness, SizeRule,
+};
+pub use entry::{
+    ContextArg, ContextField, ContextLayout, ContextValue, EntryProto, FieldAccess, FieldPolicy,
+    NarrowAccess, OpPresence, OpProto, PointerPolicy, ReturnRule, Sleepable, StructOpsMember,
+    StructOpsMemberKind, StructOpsProto,
+};
+pub use function::{DeclaredAt, HelperProto, Intrinsic, KfuncFlags, KfuncProto};
+pub use returns::{RetKind, RetProto, RetTrust};

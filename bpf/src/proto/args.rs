@@ -1,0 +1,190 @@
+//! One parameter of a host function.
+
+use crate::btf::Signedness;
+use crate::ids::TypeRef;
+use crate::insn::Size;
+
+/// Index of an argument, from 0 (the first is in `R1`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ArgIdx(pub u8);
+
+/// Whether NULL is a legal value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Nullness {
+    /// Never NULL.
+    NonNull,
+    /// NULL or a valid pointer.
+    Nullable,
+}
+
+/// What a pointer to a host object must be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Demand {
+    /// Trusted: valid for the whole call (`&T`; KF_TRUSTED_ARGS).
+    Trusted,
+    /// Trusted, or protected by an RCU read-side section (`Rcu<'_, T>`; KF_RCU).
+    Rcu,
+    /// Exclusive: no other live pointer of the program reaches the object (`&mut T`).
+    Exclusive,
+    /// An owned reference, which the call consumes (`KRef<T>`; KF_RELEASE).
+    Owned,
+    /// Anything that the kernel's untrusted-argument kfuncs before 7.0 accept.
+    Untrusted,
+}
+
+/// How a memory argument is used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MemAccess {
+    /// The callee reads.
+    Read,
+    /// The callee reads and writes.
+    ReadWrite,
+    /// The callee only writes.
+    Write,
+}
+
+/// Whether memory must be initialised before the call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MemInit {
+    /// It must be.
+    Required,
+    /// It need not be; afterwards it is (`__uninit`).
+    Provided,
+}
+
+/// Where the size of a memory argument comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MemSize {
+    /// Known from the type.
+    Fixed(u32),
+    /// Given by another argument, whose kind is [`ArgKind::Size`].
+    Arg(ArgIdx),
+}
+
+/// What a size argument may be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SizeRule {
+    /// Any bounded value, 0 included (`__sz`).
+    AnyOrZero,
+    /// Any bounded value above 0.
+    NonZero,
+    /// A known constant (`__szk`).
+    Constant,
+}
+
+/// State of a dynptr argument.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DynptrKind {
+    /// Must be initialised; the callee only reads it.
+    Read,
+    /// Must be initialised; the callee may change it.
+    ReadWrite,
+    /// Must be uninitialised stack memory; the callee constructs it.
+    Uninit,
+}
+
+/// Role of an iterator function.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum IterRole {
+    /// Constructs the state (KF_ITER_NEW).
+    New,
+    /// Advances (KF_ITER_NEXT).
+    Next,
+    /// Ends (KF_ITER_DESTROY).
+    Destroy,
+}
+
+/// What an argument is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ArgKind {
+    /// A number; the callee sees exactly its declared width.
+    Scalar {
+        /// Declared width.
+        size: Size,
+        /// Declared signedness.
+        signed: Signedness,
+    },
+    /// A number with values that the callee must never see: the shim checks it unless the verifier proved the range.
+    Checked {
+        /// Declared width.
+        size: Size,
+        /// The legal values, sorted (`[0, 1]` for a `bool`).
+        legal: Vec<u64>,
+    },
+    /// A known constant, kept apart when states are compared (`__k`).
+    Const {
+        /// Declared width.
+        size: Size,
+    },
+    /// A pointer to a host object, or to a part of one that has this type.
+    Object {
+        /// The type.
+        ty: TypeRef,
+        /// What the pointer must be.
+        demand: Demand,
+    },
+    /// A pointer to a referenced kptr inside a map value (KF_KPTR_GET).
+    KptrSlot {
+        /// Pointee of the kptr.
+        ty: TypeRef,
+    },
+    /// Plain memory.
+    Memory {
+        /// Its size.
+        size: MemSize,
+        /// What the callee does.
+        access: MemAccess,
+        /// Must it be initialised?
+        init: MemInit,
+    },
+    /// Byte count of the memory argument in front of it.
+    Size {
+        /// What it may be.
+        rule: SizeRule,
+    },
+    /// A constant, NUL-terminated string (`__str`).
+    Str,
+    /// A map (`__map`, `__const_map`); `None` accepts any.
+    Map {
+        /// Demanded key and value sizes.
+        shape: Option<(u32, u32)>,
+    },
+    /// A key of the map argument in front of it.
+    MapKey,
+    /// A value of the map argument in front of it.
+    MapValue {
+        /// What the callee does.
+        access: MemAccess,
+    },
+    /// The program's context.
+    Context,
+    /// A dynptr on the stack.
+    Dynptr(DynptrKind),
+    /// Iterator state on the stack.
+    Iter {
+        /// State type (`struct bpf_iter_NAME`).
+        ty: TypeRef,
+        /// What the function does with it.
+        role: IterRole,
+    },
+    /// A static subprogram that verifies with these arguments and returns a number.
+    Callback {
+        /// Its arguments.
+        args: Vec<ArgKind>,
+    },
+    /// Filled in by the runtime; programs do not see it (KF_IMPLICIT_ARGS, `__prog`).
+    Implicit,
+    /// Not looked at (`__ign`).
+    Ignored,
+}
+
+/// A parameter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ArgProto {
+    /// Name without the kernel's suffix.
+    pub name: String,
+    /// What it is.
+    pub kind: ArgKind,
+    /// May it be NULL? Meaningful for pointers only.
+    pub null: Nullness,
+}

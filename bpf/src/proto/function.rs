@@ -1,0 +1,108 @@
+//! Host functions: kfuncs by name, helpers by number.
+
+use crate::ids::{HelperId, TypeRef};
+
+use super::args::ArgProto;
+use super::returns::RetProto;
+
+bitflags::bitflags! {
+    /// kfunc flags with the kernel's bits (`include/linux/btf.h`, `KF_*`).
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    pub struct KfuncFlags: u32 {
+        /// Returns an owned reference.
+        const ACQUIRE = 1 << 0;
+        /// Consumes a reference.
+        const RELEASE = 1 << 1;
+        /// May return NULL.
+        const RET_NULL = 1 << 2;
+        /// First argument points to a kptr inside a map value.
+        const KPTR_GET = 1 << 3;
+        /// Pointer arguments must be trusted; always so here, accepted for parity.
+        const TRUSTED_ARGS = 1 << 4;
+        /// May sleep.
+        const SLEEPABLE = 1 << 5;
+        /// Needs the capability for destructive calls.
+        const DESTRUCTIVE = 1 << 6;
+        /// RCU-protected pointer arguments are enough.
+        const RCU = 1 << 7;
+        /// Constructs an iterator.
+        const ITER_NEW = 1 << 8;
+        /// Advances an iterator.
+        const ITER_NEXT = 1 << 9;
+        /// Ends an iterator.
+        const ITER_DESTROY = 1 << 10;
+        /// Result is valid inside the RCU section only.
+        const RCU_PROTECTED = 1 << 11;
+        /// Preserves the argument registers that it does not use.
+        const FASTCALL = 1 << 12;
+        /// Has arguments that the runtime fills in.
+        const IMPLICIT_ARGS = 1 << 16;
+        /// May be called while a spin lock is held.
+        const SPINLOCK_SAFE = 1 << 17;
+        /// Needs the capability for performance monitoring.
+        const PERFMON = 1 << 18;
+    }
+}
+
+/// Where in the host's Rust source something was declared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeclaredAt {
+    /// File, as `file!()` gives it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+/// Meanings beyond a contract: functions that change the verifier's own state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Intrinsic {
+    /// Enters an RCU read-side section.
+    RcuReadLock,
+    /// Leaves it.
+    RcuReadUnlock,
+    /// Enters a non-preemptible region.
+    PreemptDisable,
+    /// Leaves it.
+    PreemptEnable,
+    /// Looks up a map value (`bpf_map_lookup_elem`).
+    MapLookup,
+    /// Changes a map's values (`bpf_map_update_elem`, `bpf_map_delete_elem`).
+    MapUpdate,
+}
+
+/// Contract of a kfunc.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KfuncProto {
+    /// Name that programs link against.
+    pub name: String,
+    /// Parameters, at most 12.
+    pub args: Vec<ArgProto>,
+    /// Result.
+    pub ret: RetProto,
+    /// The kernel's flags; never in contradiction to `args` and `ret`.
+    pub flags: KfuncFlags,
+    /// Its FUNC in the host's BTF.
+    pub func: TypeRef,
+    /// Meaning beyond the contract.
+    pub intrinsic: Option<Intrinsic>,
+    /// Where it was declared.
+    pub declared_at: Option<DeclaredAt>,
+}
+
+/// Contract of a helper.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HelperProto {
+    /// Number.
+    pub id: HelperId,
+    /// The kernel's name (`bpf_map_lookup_elem`).
+    pub name: String,
+    /// Parameters, at most 5.
+    pub args: Vec<ArgProto>,
+    /// Result.
+    pub ret: RetProto,
+    /// Flags, in the kfuncs' words.
+    pub flags: KfuncFlags,
+    /// Meaning beyond the contract.
+    pub intrinsic: Option<Intrinsic>,
+}

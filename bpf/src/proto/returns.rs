@@ -1,0 +1,63 @@
+//! The result of a host function.
+
+use crate::btf::Signedness;
+use crate::ids::TypeRef;
+use crate::insn::Size;
+
+use super::args::{ArgIdx, MemAccess, MemSize, Nullness};
+
+/// How far a returned object pointer may be trusted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RetTrust {
+    /// The program owns a reference and must release it (KF_ACQUIRE).
+    Owned,
+    /// Valid as long as the argument lives from which it was borrowed.
+    Borrowed(ArgIdx),
+    /// Valid for good (`&'static T`), or for the program's run.
+    Trusted,
+    /// Valid within the RCU read-side section (KF_RCU_PROTECTED).
+    Rcu,
+    /// May be read through checked reads only.
+    Untrusted,
+}
+
+/// What `R0` holds after the call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RetKind {
+    /// Nothing: `R0` is unreadable.
+    Void,
+    /// A number, extended to 64 bits by its signedness.
+    Scalar {
+        /// Declared width.
+        size: Size,
+        /// Declared signedness.
+        signed: Signedness,
+    },
+    /// A pointer to a host object.
+    Object {
+        /// The type.
+        ty: TypeRef,
+        /// Ownership.
+        trust: RetTrust,
+    },
+    /// A pointer to plain memory.
+    Memory {
+        /// Its size.
+        size: MemSize,
+        /// What the program may do.
+        access: MemAccess,
+        /// The argument from which it was borrowed.
+        tie: Option<ArgIdx>,
+    },
+    /// A pointer to a value of the map argument.
+    MapValue,
+}
+
+/// The result and whether it may be NULL.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RetProto {
+    /// What it is.
+    pub kind: RetKind,
+    /// May it be NULL (KF_RET_NULL)?
+    pub null: Nullness,
+}

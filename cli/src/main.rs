@@ -1,0 +1,2 @@
+//! The `opswap` command.
+fn main() {}

@@ -1,0 +1,23 @@
+//! [`Linker`]: where things lie. Addresses, never contracts.
+
+use opswap_bpf::{HelperId, KfuncId, MapId};
+
+/// Address of a function with the host's calling convention.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CodeAddr(pub usize);
+
+/// Address of data that outlives the compiled code.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct DataAddr(pub usize);
+
+/// Answers for one program. What it names must outlive the compiled code.
+pub trait Linker {
+    /// A kfunc's shim.
+    fn kfunc(&self, id: KfuncId, module: i16) -> Option<CodeAddr>;
+    /// A helper.
+    fn helper(&self, id: HelperId) -> Option<CodeAddr>;
+    /// What a map pointer points to.
+    fn map(&self, id: MapId) -> Option<DataAddr>;
+    /// The value of a map with a single entry.
+    fn map_value(&self, id: MapId) -> Option<DataAddr>;
+}

@@ -1,0 +1,1 @@
+//! Compile-fail cases, golden expansions and repository rules: see `tests/`.

@@ -1,0 +1,31 @@
+//! Every number that bounds the verifier, with its origin.
+
+/// Budgets of one verification.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Instructions that may be walked over all paths (Linux: `BPF_COMPLEXITY_LIMIT_INSNS`, 1,000,000).
+    pub insns_processed: u32,
+    /// Pending branches (Linux: `BPF_COMPLEXITY_LIMIT_JMP_SEQ`, 8,192).
+    pub jump_sequence: u32,
+    /// Bytes of stack per frame (Linux: `MAX_BPF_STACK`, 512), and per call chain.
+    pub stack_bytes: u32,
+    /// Nested calls (Linux: `MAX_CALL_FRAMES`, 8).
+    pub call_frames: u32,
+    /// Slots of a program (Linux: `BPF_COMPLEXITY_LIMIT_INSNS`).
+    pub program_slots: u32,
+    /// Subprograms (Linux: `BPF_MAX_SUBPROGS`, 256).
+    pub subprogs: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            insns_processed: 1_000_000,
+            jump_sequence: 8_192,
+            stack_bytes: 512,
+            call_frames: 8,
+            program_slots: 1_000_000,
+            subprogs: 256,
+        }
+    }
+}
