@@ -1,5 +1,14 @@
 //! Every number that bounds the verifier, with its origin.
 
+/// Which immediates of shifts and divisions a program may contain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ImmediateRules {
+    /// As Linux: a shift by the width or more, and a division by a constant 0, are refused.
+    Kernel,
+    /// As RFC 9669 defines them: shifts are masked, a division by 0 gives 0.
+    Rfc9669,
+}
+
 /// Budgets of one verification.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -15,6 +24,8 @@ pub struct Limits {
     pub program_slots: u32,
     /// Subprograms (Linux: `BPF_MAX_SUBPROGS`, 256).
     pub subprogs: u32,
+    /// Rules for immediates.
+    pub immediates: ImmediateRules,
 }
 
 impl Default for Limits {
@@ -26,6 +37,7 @@ impl Default for Limits {
             call_frames: 8,
             program_slots: 1_000_000,
             subprogs: 256,
+            immediates: ImmediateRules::Kernel,
         }
     }
 }

@@ -101,6 +101,13 @@ pub enum ContextLayout {
         /// What the program may do.
         access: MemAccess,
     },
+    /// Plain memory in `R1` (a plain 0 when `size` is 0) and its size as a constant in `R2`, as conformance vectors expect.
+    Buffer {
+        /// Bytes.
+        size: u32,
+        /// What the program may do.
+        access: MemAccess,
+    },
 }
 
 /// What `R0` must be at the program's exit.
