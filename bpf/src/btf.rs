@@ -3,12 +3,18 @@
 //! | file | owns |
 //! |---|---|
 //! | `types` | [`BtfType`] and its parts |
+//! | `error` | [`BtfError`]: what is wrong with bytes that are no BTF, and where |
+//! | `compare` | [`Mismatch`]: an object's type against the host's |
 
+mod compare;
+mod error;
 mod types;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use compare::Mismatch;
+pub use error::{BtfError, BtfSection};
 pub use types::{
     ArrayType, BtfType, DatasecVar, Enum64Value, EnumValue, Func, FwdKind, IntEncoding, IntType, Member,
     Param, Signedness, Var, VarLinkage,

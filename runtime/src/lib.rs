@@ -1,1 +1,3 @@
-//! Placeholder.
+//! kfuncs and struct_ops for any Rust program.
+
+pub mod loader;
