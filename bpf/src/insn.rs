@@ -63,6 +63,19 @@ pub enum Width {
     W64,
 }
 
+impl Width {
+    /// Both widths.
+    pub const ALL: [Self; 2] = [Self::W32, Self::W64];
+
+    /// 32 or 64.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::W32 => 32,
+            Self::W64 => 64,
+        }
+    }
+}
+
 /// Width of a memory access.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Size {
@@ -77,6 +90,9 @@ pub enum Size {
 }
 
 impl Size {
+    /// All sizes, from small to large.
+    pub const ALL: [Self; 4] = [Self::B, Self::H, Self::W, Self::DW];
+
     /// 1, 2, 4 or 8.
     pub const fn bytes(self) -> u32 {
         match self {
@@ -133,6 +149,25 @@ pub enum AluOp {
     Arsh,
 }
 
+impl AluOp {
+    /// Every operation.
+    pub const ALL: [Self; 13] = [
+        Self::Add,
+        Self::Sub,
+        Self::Mul,
+        Self::Div,
+        Self::Sdiv,
+        Self::Or,
+        Self::And,
+        Self::Lsh,
+        Self::Rsh,
+        Self::Mod,
+        Self::Smod,
+        Self::Xor,
+        Self::Arsh,
+    ];
+}
+
 /// What a byte-swap instruction does (RFC 9669, section 4.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SwapKind {
@@ -155,6 +190,17 @@ pub enum SwapBits {
     B64,
 }
 
+impl SwapBits {
+    /// 16, 32 or 64.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::B16 => 16,
+            Self::B32 => 32,
+            Self::B64 => 64,
+        }
+    }
+}
+
 /// How many low bits of the source a sign-extending move reads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SxBits {
@@ -164,6 +210,17 @@ pub enum SxBits {
     B16,
     /// 32 bits; only in 64-bit moves.
     B32,
+}
+
+impl SxBits {
+    /// 8, 16 or 32.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::B8 => 8,
+            Self::B16 => 16,
+            Self::B32 => 32,
+        }
+    }
 }
 
 /// Condition of a branch (RFC 9669, section 4.3).
@@ -193,6 +250,23 @@ pub enum JmpOp {
     Sle,
 }
 
+impl JmpOp {
+    /// Every condition.
+    pub const ALL: [Self; 11] = [
+        Self::Eq,
+        Self::Ne,
+        Self::Set,
+        Self::Gt,
+        Self::Ge,
+        Self::Lt,
+        Self::Le,
+        Self::Sgt,
+        Self::Sge,
+        Self::Slt,
+        Self::Sle,
+    ];
+}
+
 /// What a load puts above the loaded bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Extend {
@@ -217,6 +291,22 @@ pub enum AtomicOp {
     Xchg,
     /// `r0 = compare_exchange(p, r0, src)`.
     Cmpxchg,
+}
+
+impl AtomicOp {
+    /// Every operation, without and with fetch.
+    pub const ALL: [Self; 10] = [
+        Self::Add(Fetch::No),
+        Self::Or(Fetch::No),
+        Self::And(Fetch::No),
+        Self::Xor(Fetch::No),
+        Self::Add(Fetch::Yes),
+        Self::Or(Fetch::Yes),
+        Self::And(Fetch::Yes),
+        Self::Xor(Fetch::Yes),
+        Self::Xchg,
+        Self::Cmpxchg,
+    ];
 }
 
 /// Whether an atomic operation returns the old value in its source register.

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`ids`] | newtypes for indices, so that an instruction index is never taken for a type id |
 //! | [`insn`] | [`Insn`]: the typed instruction set, one value per instruction slot |
+//! | [`decode`](mod@decode) | [`decode()`]: bytes to instructions, with every rule of the encoding |
+//! | [`encode`](mod@encode) | [`encode()`]: instructions to bytes |
 //! | [`program`] | [`Program`]: what the loader hands to the verifier |
 //! | [`proto`] | [`KfuncProto`], [`HelperProto`], [`EntryProto`], [`StructOpsProto`]: contracts, never addresses |
 //! | [`map`] | [`MapProto`]: the shape of a map |
@@ -14,13 +16,18 @@
 #![forbid(unsafe_code)]
 
 pub mod btf;
+pub mod decode;
+pub mod encode;
 pub mod ids;
 pub mod insn;
 pub mod map;
+mod opcode;
 pub mod program;
 pub mod proto;
 
 pub use btf::{Btf, BtfType};
+pub use decode::{DecodeError, decode};
+pub use encode::{EncodeError, encode};
 pub use ids::{BtfId, BtfSpace, HelperId, InsnIdx, KfuncId, MapId, OpIdx, RefId, SubprogId, TypeRef};
 pub use insn::Insn;
 pub use map::MapProto;
