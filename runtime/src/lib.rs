@@ -1,3 +1,6 @@
 //! kfuncs and struct_ops for any Rust program.
 
+#[doc(hidden)]
+pub mod declare;
 pub mod loader;
+pub mod registry;

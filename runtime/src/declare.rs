@@ -1,0 +1,31 @@
+//! Static descriptors: what the macros leave in the binary, one record per kfunc, type and table of operations.
+//!
+//! Records are `#[repr(C)]` and hold nothing but numbers, strings, slices of records and function addresses, so that a tool can
+//! read them from the file without running it. Types name each other by key, never by address (see [`TypeKey`]); the
+//! [`registry`](crate::registry) turns the records into BTF and contracts. Layout changes need a new [`VERSION`].
+//!
+//! | file | owns |
+//! |---|---|
+//! | `header` | [`DeclHeader`], [`Place`]: what begins every record |
+//! | `type_expr` | [`TypeKey`], [`TypeExpr`], [`Step`] |
+//! | `shape` | [`ArgShape`], [`RetShape`]: the meaning of a Rust type in a signature |
+//! | `kfunc` | [`KfuncDecl`], [`ArgDecl`], [`SetDecl`] |
+//! | `types` | [`TypeDecl`], [`MemberDecl`] |
+//! | `table` | [`StructOpsDecl`], [`OpsMemberDecl`] |
+//! | `cfi` | [`cfi_hash`] |
+
+mod cfi;
+mod header;
+mod kfunc;
+mod shape;
+mod table;
+mod type_expr;
+mod types;
+
+pub use cfi::cfi_hash;
+pub use header::{DeclHeader, DeclKind, MAGIC, Place, VERSION};
+pub use kfunc::{ArgDecl, Filter, FilterVerdict, KfuncDecl, SetDecl, ShimAddr, Tie};
+pub use shape::{ArgForm, ArgShape, DemandDecl, MemRule, NullDecl, RetForm, RetShape, SizeDecl, TrustDecl};
+pub use table::{OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl};
+pub use type_expr::{IntForm, Step, StepKind, TypeExpr, TypeKey};
+pub use types::{AccessDecl, EnumeratorDecl, MemberDecl, PointerDecl, TypeDecl, TypeForm};

@@ -1,0 +1,70 @@
+//! What begins every record: a magic, a version, its kind and size, and where it was written.
+
+/// First four bytes of every record: `OSWP`.
+pub const MAGIC: u32 = u32::from_le_bytes(*b"OSWP");
+
+/// Version of the records' layout.
+pub const VERSION: u16 = 1;
+
+/// Which record this is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum DeclKind {
+    /// [`KfuncDecl`](super::KfuncDecl).
+    Kfunc = 1,
+    /// [`TypeDecl`](super::TypeDecl).
+    Type = 2,
+    /// [`StructOpsDecl`](super::StructOpsDecl).
+    StructOps = 3,
+    /// [`SetDecl`](super::SetDecl).
+    Set = 4,
+}
+
+/// First field of every record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct DeclHeader {
+    magic: u32,
+    version: u16,
+    kind: DeclKind,
+    size: u32,
+}
+
+impl DeclHeader {
+    /// The header of a record of `size` bytes.
+    pub const fn new(kind: DeclKind, size: usize) -> Self {
+        assert!(size < 4096, "records are small");
+        #[expect(clippy::cast_possible_truncation, reason = "checked on the line above")]
+        Self { magic: MAGIC, version: VERSION, kind, size: size as u32 }
+    }
+
+    /// The record's kind.
+    pub const fn kind(&self) -> DeclKind {
+        self.kind
+    }
+
+    /// Whether the record was laid out as this version of the crate lays it out.
+    pub const fn is_current(&self) -> bool {
+        self.magic == MAGIC && self.version == VERSION
+    }
+}
+
+/// Where a record was written, in the host's Rust source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct Place {
+    /// `module_path!()`.
+    pub module: &'static str,
+    /// `file!()`.
+    pub file: &'static str,
+    /// `line!()`, from 1.
+    pub line: u32,
+    /// `column!()`, from 1.
+    pub column: u32,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}

@@ -1,0 +1,90 @@
+//! [`StructOpsDecl`]: the record of one `#[struct_ops]`.
+
+use super::header::{DeclHeader, Place};
+use super::kfunc::ArgDecl;
+use super::shape::RetShape;
+use super::type_expr::{TypeExpr, TypeKey};
+
+/// Whether programs must provide an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum PresenceDecl {
+    /// They must.
+    Required = 0,
+    /// They may.
+    Optional = 1,
+    /// They must not.
+    Unsupported = 2,
+}
+
+/// Whether an operation may sleep.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum SleepDecl {
+    /// It may not.
+    Atomic = 0,
+    /// It may.
+    Sleepable = 1,
+}
+
+/// What a member is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum OpsMemberForm {
+    /// A function.
+    Op = 0,
+    /// Plain data.
+    Data = 1,
+}
+
+/// A member of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct OpsMemberDecl {
+    /// Name.
+    pub name: &'static str,
+    /// Doc comment; may be empty.
+    pub doc: &'static str,
+    /// Byte offset.
+    pub offset: u32,
+    /// Bytes.
+    pub size: u32,
+    /// Function or data.
+    pub form: OpsMemberForm,
+    /// For operations.
+    pub presence: PresenceDecl,
+    /// For operations.
+    pub sleep: SleepDecl,
+    /// For operations: index among the operations.
+    pub op: u32,
+    /// For operations: type hash of the prototype.
+    pub cfi_hash: u32,
+    /// For data: its type.
+    pub ty: TypeExpr,
+    /// For operations: parameters.
+    pub args: &'static [ArgDecl],
+    /// For operations: result.
+    pub ret: RetShape,
+}
+
+/// A table of operations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct StructOpsDecl {
+    /// What begins every record.
+    pub header: DeclHeader,
+    /// Where it was written.
+    pub place: Place,
+    /// The Rust type's key.
+    pub key: TypeKey,
+    /// Name as programs spell it (`cong_ops`).
+    pub name: &'static str,
+    /// Doc comment, lines joined with `\n`; may be empty.
+    pub doc: &'static str,
+    /// Bytes of the C layout.
+    pub size: u32,
+    /// Alignment of the C layout.
+    pub align: u32,
+    /// Members in order of offset.
+    pub members: &'static [OpsMemberDecl],
+}
