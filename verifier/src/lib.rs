@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+pub mod domain;
 pub mod host;
 pub mod limits;
 pub mod reject;
