@@ -1,5 +1,7 @@
 //! [`JitError`]: why a proved program could not be compiled.
 
+use opswap_bpf::InsnIdx;
+
 /// Why a proved program could not be compiled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,6 +14,14 @@ pub enum JitError {
     Unlinked {
         /// What was asked for.
         what: String,
+    },
+    /// An instruction that the verifier may accept and this backend has no code for.
+    #[error("{what} at {at} cannot be compiled to x86-64")]
+    Unsupported {
+        /// The slot.
+        at: InsnIdx,
+        /// The instruction.
+        what: &'static str,
     },
     /// A bug in opswap.
     #[error("internal error in the JIT (a bug in opswap, please report it): {0}")]

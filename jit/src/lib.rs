@@ -8,14 +8,73 @@
 //! |---|---|
 //! | the compiled entry | `fn(context: *mut u8, run: *mut RunHeader) -> u64` |
 //! | a callback (address of a subprogram) | `fn(r1, r2, r3, r4, r5: u64, run: *mut RunHeader) -> u64` |
-//! | a kfunc's shim or a helper | `fn(r1, r2, r3, r4, r5: u64, run: *mut RunHeader, …) -> u64`, arguments beyond five after `run` |
+//! | a kfunc's shim or a helper | `fn(r1, r2, r3, r4, r5: u64, run: *mut RunHeader) -> u64` |
+//!
+//! The four bytes in front of an entry or a callback are its CFI hash.
 //!
 //! After each call of a shim the code tests [`RunHeader::abort`] and, when it is set, leaves by its normal exits with 0 in `R0`.
+//!
+//! A program passes through these modules: `ir` (one operation per slot) · `lower` (instruction selection, with `regs`, `frame`
+//! and `trampoline`) · `asm` (encoding, labels, the shortest jumps) · `code_memory` (pages, writable or executable).
 
+mod asm;
+mod code_memory;
+mod cpu;
 mod error;
+mod executable;
+mod frame;
+mod ir;
 mod linker;
+mod lower;
+mod regs;
 mod run;
+mod trampoline;
+
+use opswap_verifier::VerifiedProgram;
+
+use crate::asm::Layout;
+use crate::code_memory::CodeBuffer;
+use crate::cpu::Cpu;
+use crate::executable::{FunctionCode, ImageMap};
+use crate::lower::Function;
 
 pub use error::JitError;
+pub use executable::{CALLBACK_CFI_HASH, Executable};
 pub use linker::{CodeAddr, DataAddr, Linker};
 pub use run::RunHeader;
+
+/// Compiles a proved program. What the linker names must outlive the [`Executable`].
+///
+/// # Errors
+/// The linker lacks an address, the program contains an instruction without x86-64 code, or memory is refused.
+pub fn compile(program: &VerifiedProgram, linker: &dyn Linker) -> Result<Executable, JitError> {
+    compile_for(program, linker, Cpu::detect())
+}
+
+fn compile_for(program: &VerifiedProgram, linker: &dyn Linker, cpu: Cpu) -> Result<Executable, JitError> {
+    let ops = ir::build(program);
+    let lowered = lower::lower(program, &ops, linker, cpu)?;
+    let anchor = compile_for as *const () as usize;
+    let mut buffer = CodeBuffer::reserve(lowered.code.max_len(), anchor)?;
+    let layout = lowered.code.place(buffer.base())?;
+    layout.write(buffer.bytes_mut())?;
+    let map = image_map(&layout, &lowered.functions, ops.len(), linker.cfi_hash());
+    let pages = buffer.publish(layout.len())?;
+    Ok(Executable::new(pages, map))
+}
+
+fn image_map(layout: &Layout, functions: &[Function], slots: usize, cfi_hash: u32) -> ImageMap {
+    ImageMap {
+        entry: trampoline::ENTRY_OFFSET,
+        cfi_hash,
+        functions: functions
+            .iter()
+            .map(|function| FunctionCode {
+                start: layout.offset(function.label),
+                callback: function.callback.map(|label| layout.offset(label)),
+            })
+            .collect(),
+        slots: (0..slots).map(|slot| layout.slot(slot).unwrap_or(u32::MAX)).collect(),
+        len: layout.len(),
+    }
+}

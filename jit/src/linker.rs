@@ -1,6 +1,6 @@
 //! [`Linker`]: where things lie. Addresses, never contracts.
 
-use opswap_bpf::{HelperId, KfuncId, MapId};
+use opswap_bpf::{BtfId, HelperId, KfuncId, MapId};
 
 /// Address of a function with the host's calling convention.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -20,4 +20,13 @@ pub trait Linker {
     fn map(&self, id: MapId) -> Option<DataAddr>;
     /// The value of a map with a single entry.
     fn map_value(&self, id: MapId) -> Option<DataAddr>;
+    /// A host variable, by the BTF id of its VAR and the module that the id belongs to (0: the host itself).
+    fn host_var(&self, id: BtfId, module: u32) -> Option<DataAddr> {
+        let _ = (id, module);
+        None
+    }
+    /// The CFI hash that stands in front of the entry: that of the operation's prototype.
+    fn cfi_hash(&self) -> u32 {
+        0
+    }
 }
