@@ -319,4 +319,4 @@ fn zero(slot: Slot, family: Family, unused: &[Field]) -> Decoded<()> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

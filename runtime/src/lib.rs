@@ -2,5 +2,16 @@
 
 #[doc(hidden)]
 pub mod declare;
+mod enter;
+mod error;
 pub mod loader;
+mod program;
 pub mod registry;
+#[allow(dead_code, unreachable_pub, reason = "its users are the shims that the macros generate")]
+mod run;
+#[allow(dead_code, reason = "its users are the wrappers that the macros generate, and the object loader")]
+pub mod struct_ops;
+
+pub use error::{AttachError, LoadError, MapError, RunError, TableError};
+pub use run::CallSite;
+pub use struct_ops::{Calls, Link, Member, Prepared, Refusal, Slot, StructOps, TableView, VersionRecord};

@@ -1,0 +1,366 @@
+//! The errors of the runtime, one enum per boundary: loading, attaching, running, maps.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use opswap_jit::JitError;
+use opswap_verifier::Rejection;
+
+/// Why a run of a program ended early.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A kfunc panicked. What the program owned was released.
+    #[error("kfunc `{kfunc}` panicked: {message}")]
+    KfuncPanicked {
+        /// The kfunc.
+        kfunc: String,
+        /// The panic's text.
+        message: String,
+    },
+    /// A destructor panicked while the references of an ended run were released.
+    #[error("a destructor panicked while the run's references were released: {message}")]
+    DestructorPanicked {
+        /// The panic's text.
+        message: String,
+    },
+    /// A program passed a number that the parameter's Rust type does not have.
+    #[error("kfunc `{kfunc}`: {value:#x} is no value of parameter `{argument}`")]
+    BadArgument {
+        /// The kfunc.
+        kfunc: String,
+        /// The parameter.
+        argument: String,
+        /// What was passed.
+        value: u64,
+    },
+    /// The CFI hash in front of the entry is not the prototype's: the code was not entered.
+    #[error(
+        "entry of `{program}` carries CFI hash {found:#010x}, the caller's prototype has {expected:#010x}"
+    )]
+    WrongEntry {
+        /// The program.
+        program: String,
+        /// Hash of the caller's prototype.
+        expected: u32,
+        /// Hash in front of the entry.
+        found: u32,
+    },
+    /// Programs called each other through host functions too deeply.
+    #[error("more than {limit} runs are nested on this thread")]
+    TooDeep {
+        /// The limit.
+        limit: u32,
+    },
+    /// The program ended with references that it owed (a bug in opswap: the verifier should have refused it).
+    #[error("program `{program}` ended owing references (a bug in opswap, please report it)")]
+    Unbalanced {
+        /// The program.
+        program: String,
+    },
+    /// The context has the wrong size for the program.
+    #[error("program `{program}` takes a context of {expected} bytes, {found} were given")]
+    WrongContext {
+        /// The program.
+        program: String,
+        /// Bytes that the program was verified for.
+        expected: u32,
+        /// Bytes given.
+        found: usize,
+    },
+    /// The program is an operation of a table and is called through its slot only.
+    #[error("program `{program}` implements an operation: attach its table and call it through the slot")]
+    NotStandalone {
+        /// The program.
+        program: String,
+    },
+    /// The interpreter stopped.
+    #[error("the interpreter stopped in `{program}`: {reason}")]
+    Interpreter {
+        /// The program.
+        program: String,
+        /// What it found.
+        reason: String,
+    },
+}
+
+/// Why an object could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file could not be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A program was refused by the verifier.
+    #[error("program `{program}` was rejected")]
+    Rejected {
+        /// The program.
+        program: String,
+        /// Why and where.
+        rejection: Box<Rejection>,
+    },
+    /// A proved program could not be compiled.
+    #[error("program `{program}` could not be compiled")]
+    Compile {
+        /// The program.
+        program: String,
+        /// Why.
+        source: JitError,
+    },
+    /// A map could not be created.
+    #[error("map `{map}` could not be created")]
+    Map {
+        /// The map.
+        map: String,
+        /// Why.
+        source: MapError,
+    },
+    /// The object has no such program.
+    #[error("the object has no program `{name}`{}", listed("it has", has))]
+    NoProgram {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        has: Vec<String>,
+    },
+    /// The object has no such map.
+    #[error("the object has no map `{name}`{}", listed("it has", has))]
+    NoMap {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        has: Vec<String>,
+    },
+    /// The object has no such table of operations.
+    #[error("the object has no struct_ops `{name}`{}", listed("it has", has))]
+    NoStructOps {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        has: Vec<String>,
+    },
+    /// A table of operations does not fit the application's type.
+    #[error("struct_ops `{name}`: {reason}")]
+    Table {
+        /// The table.
+        name: String,
+        /// What does not fit.
+        reason: TableError,
+    },
+}
+
+/// How a table of operations in an object disagrees with the application's type.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// The application has no struct_ops type of that name.
+    #[error("the application has no struct_ops type `{ty}`{}", listed("it has", has))]
+    UnknownType {
+        /// The object's type.
+        ty: String,
+        /// The application's.
+        has: Vec<String>,
+    },
+    /// The caller asked for another Rust type.
+    #[error("it is a `{found}`, not a `{expected}`")]
+    OtherType {
+        /// Type of the table that was asked for.
+        expected: String,
+        /// Type of the table in the object.
+        found: String,
+    },
+    /// The object's struct differs from the application's.
+    #[error(
+        "the object's type differs from the application's\n--- object\n{object}\n--- application\n{application}"
+    )]
+    Layout {
+        /// The object's type as C.
+        object: String,
+        /// The application's type as C.
+        application: String,
+    },
+    /// A function is stored at an offset where the type has no operation.
+    #[error("program `{program}` is stored at byte {offset}, where `{ty}` has no operation")]
+    NotAnOp {
+        /// The program.
+        program: String,
+        /// Byte offset in the table.
+        offset: u32,
+        /// The application's type.
+        ty: String,
+    },
+    /// The program was compiled for another operation or another type.
+    #[error("operation `{op}` is filled with program `{program}`, which is in section `{section}`")]
+    OtherOp {
+        /// The operation.
+        op: String,
+        /// The program.
+        program: String,
+        /// Its section.
+        section: String,
+    },
+    /// Programs may not provide this operation.
+    #[error("attach to unsupported member {op} of struct {ty}")]
+    Unsupported {
+        /// The operation.
+        op: String,
+        /// The type.
+        ty: String,
+    },
+    /// A required operation is missing.
+    #[error("required operation `{op}` is missing")]
+    Missing {
+        /// The operation.
+        op: String,
+    },
+    /// The type's own callback refused.
+    #[error("{callback} refused{}: {reason}", member.as_ref().map(|m| format!(" member `{m}`")).unwrap_or_default())]
+    Refused {
+        /// The callback.
+        callback: &'static str,
+        /// The member, where the callback is about one.
+        member: Option<String>,
+        /// The host's words.
+        reason: String,
+    },
+    /// A data member holds something, and the type does not handle it.
+    #[error("member `{member}` must be zero: `{ty}` does not take it from programs")]
+    NotZero {
+        /// The member.
+        member: String,
+        /// The type.
+        ty: String,
+    },
+}
+
+/// Why a table could not be attached or exchanged.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// Another link holds the slot.
+    #[error("the slot is taken by `{holder}`: detach its link, or update through it")]
+    Occupied {
+        /// Name of the attached table.
+        holder: String,
+    },
+    /// The link was detached.
+    #[error("the link is detached")]
+    Detached,
+    /// The link's table failed and was ejected; the default answers.
+    #[error("the link's table was ejected")]
+    Ejected {
+        /// What happened.
+        #[source]
+        fault: Arc<RunError>,
+    },
+    /// The table is in `.struct_ops`, not in `.struct_ops.link`: it can be attached but not exchanged.
+    #[error("`{name}` is not made for links: put it into section `.struct_ops.link`")]
+    NotALink {
+        /// The table.
+        name: String,
+    },
+    /// `update_if` found another table than expected.
+    #[error("the link holds `{found}`, not `{expected}`")]
+    Changed {
+        /// What the caller expected.
+        expected: String,
+        /// What is attached.
+        found: String,
+    },
+    /// One of the table's own callbacks called back into its slot's life cycle.
+    #[error("a callback of the slot's own type may not attach, update or detach")]
+    Reentered,
+    /// The type's own callback refused.
+    #[error("{callback} refused: {reason}")]
+    Refused {
+        /// The callback.
+        callback: &'static str,
+        /// The host's words.
+        reason: String,
+    },
+}
+
+/// Why a map refused an operation, with the kernel's error number.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapError {
+    /// This kind of map is not available.
+    #[error("maps of kind {kind:?} are not available")]
+    UnsupportedKind {
+        /// The kind.
+        kind: opswap_bpf::map::MapKind,
+    },
+    /// The definition makes no sense for its kind.
+    #[error("{what} is {found}, expected {expected}")]
+    Definition {
+        /// Which part.
+        what: &'static str,
+        /// What was found.
+        found: u64,
+        /// What the kind needs.
+        expected: &'static str,
+    },
+    /// The map's memory exceeds the limit.
+    #[error("the map needs {needed} bytes, the limit is {limit}")]
+    TooLarge {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// A key or value of the wrong size.
+    #[error("{what} has {found} bytes, the map's has {expected}")]
+    WrongSize {
+        /// Key or value.
+        what: &'static str,
+        /// Bytes given.
+        found: usize,
+        /// Bytes of the map's.
+        expected: u32,
+    },
+    /// There is no such element (ENOENT).
+    #[error("no such element")]
+    NotFound,
+    /// The element exists already (EEXIST).
+    #[error("the element exists already")]
+    Exists,
+    /// The map is full, or the index beyond its end (E2BIG).
+    #[error("the map is full, or the index is beyond its end")]
+    Full,
+    /// The kind does not support the operation (EINVAL).
+    #[error("this kind of map does not support the operation")]
+    Unsupported,
+    /// The map is read-only (EPERM).
+    #[error("the map is read-only")]
+    ReadOnly,
+}
+
+impl MapError {
+    /// The kernel's number for it, positive.
+    pub fn errno(&self) -> i32 {
+        match self {
+            Self::UnsupportedKind { .. }
+            | Self::Definition { .. }
+            | Self::WrongSize { .. }
+            | Self::Unsupported => libc::EINVAL,
+            Self::TooLarge { .. } | Self::Full => libc::E2BIG,
+            Self::NotFound => libc::ENOENT,
+            Self::Exists => libc::EEXIST,
+            Self::ReadOnly => libc::EPERM,
+        }
+    }
+}
+
+/// `; it has a, b and c`, or nothing.
+fn listed(lead: &str, names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("; {lead} `{one}`"),
+        [most @ .., last] => format!("; {lead} `{}` and `{last}`", most.join("`, `")),
+    }
+}

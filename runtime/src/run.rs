@@ -1,0 +1,257 @@
+//! [`Run`]: one run of a program, built on the host's stack and passed to every shim as its sixth argument.
+//!
+//! It owns three things: the abort flag that compiled code tests after each call, the first fault, and the ledger of the
+//! references that the program owns at this moment. Shims write into the ledger when they hand a reference out and when they
+//! take one back, independently of the verifier; whatever is left when an aborted run ends is released here, newest first.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use opswap_jit::RunHeader;
+
+use crate::error::RunError;
+use crate::program::ProgramCore;
+
+/// References kept in the run itself; more go to the heap.
+const INLINE: usize = 8;
+
+/// Gives a reference back: the destructor of what `object` points to.
+pub(crate) type Release = unsafe fn(object: usize);
+
+/// A reference that the program owns.
+#[derive(Clone, Copy, Debug)]
+struct Owned {
+    /// What the program holds: the object's address.
+    object: usize,
+    /// INVARIANT 2: may be called exactly once with `object`.
+    release: Release,
+}
+
+/// An argument with a value that its Rust type does not have (a forged `bool` or enum).
+#[derive(Clone, Copy, Debug)]
+pub struct BadArgument {
+    /// The parameter's name.
+    pub argument: &'static str,
+    /// What the program passed.
+    pub value: u64,
+}
+
+/// One run of a program.
+///
+/// INVARIANT 1: `header` is the first field, so a pointer to a `Run` is a pointer to its header and back.
+#[repr(C)]
+pub struct Run<'p> {
+    header: RunHeader,
+    len: Cell<u32>,
+    program: &'p ProgramCore,
+    fault: Cell<Option<Box<RunError>>>,
+    /// The entries beyond `INLINE`; without memory of its own when there are none.
+    spilled: RefCell<Vec<Owned>>,
+    /// The first `min(len, INLINE)` are initialised.
+    inline: [Cell<MaybeUninit<Owned>>; INLINE],
+}
+
+impl<'p> Run<'p> {
+    /// A run of `program` that owns nothing yet.
+    #[inline]
+    pub(crate) fn new(program: &'p ProgramCore) -> Self {
+        Self {
+            header: RunHeader::default(),
+            len: Cell::new(0),
+            program,
+            fault: Cell::new(None),
+            spilled: RefCell::new(Vec::new()),
+            inline: [const { Cell::new(MaybeUninit::uninit()) }; INLINE],
+        }
+    }
+
+    /// What compiled code and shims are given. Valid while `self` is neither moved nor dropped.
+    #[inline]
+    pub(crate) fn as_header(&self) -> *mut RunHeader {
+        std::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// The program that runs.
+    pub(crate) fn program(&self) -> &'p ProgramCore {
+        self.program
+    }
+
+    /// The program that runs, as a host function may see it.
+    pub fn call_site(&self) -> CallSite<'_> {
+        CallSite { program: &self.program.name }
+    }
+
+    /// Records the first fault and makes compiled code leave. Later faults of the same run are dropped.
+    pub(crate) fn abort(&self, fault: RunError) {
+        let first = self.fault.take().unwrap_or_else(|| Box::new(fault));
+        self.fault.set(Some(first));
+        self.header.abort.set(1);
+    }
+
+    /// Whether a fault was recorded.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.header.abort.get() != 0
+    }
+
+    /// Whether the run ended normally and owns nothing: then there is nothing to clean up.
+    #[inline]
+    pub(crate) fn is_clean(&self) -> bool {
+        (self.header.abort.get() | self.len.get()) == 0
+    }
+
+    /// Number of references that the program owns.
+    #[cfg(test)]
+    pub(crate) fn owned(&self) -> u32 {
+        self.len.get()
+    }
+
+    /// Ends the run: releases what is still owned and gives the fault, if there was one.
+    #[cold]
+    pub(crate) fn finish(self) -> Option<Box<RunError>> {
+        self.release_all();
+        self.fault.take()
+    }
+
+    /// Enters into the ledger that the program now owns `object`.
+    ///
+    /// # Safety
+    /// `release(object)` must be sound exactly once, on this thread, at any time before the run ends or the entry is taken out
+    /// with [`Run::disown`].
+    pub(crate) unsafe fn own(&self, object: usize, release: Release) {
+        let at = self.len.get();
+        let entry = Owned { object, release };
+        match self.inline.get(at as usize) {
+            Some(cell) => cell.set(MaybeUninit::new(entry)),
+            None => self.spilled.borrow_mut().push(entry),
+        }
+        self.len.set(at + 1);
+    }
+
+    /// Takes the newest entry of `object` out of the ledger: its reference was consumed, or moves to the caller.
+    /// `false` when the program owns no such reference.
+    pub(crate) fn disown(&self, object: usize) -> bool {
+        let Some(found) = (0..self.len.get()).rev().find(|&at| self.entry(at).object == object) else {
+            return false;
+        };
+        for at in found + 1..self.len.get() {
+            self.set_entry(at - 1, self.entry(at));
+        }
+        self.pop();
+        true
+    }
+
+    fn entry(&self, at: u32) -> Owned {
+        debug_assert!(at < self.len.get());
+        match self.inline.get(at as usize) {
+            // SAFETY: `at < len`, and the first `min(len, INLINE)` cells are initialised: `own` sets a cell before it counts it.
+            Some(cell) => unsafe { cell.get().assume_init() },
+            None => self.spilled.borrow()[at as usize - INLINE],
+        }
+    }
+
+    fn set_entry(&self, at: u32, entry: Owned) {
+        match self.inline.get(at as usize) {
+            Some(cell) => cell.set(MaybeUninit::new(entry)),
+            None => self.spilled.borrow_mut()[at as usize - INLINE] = entry,
+        }
+    }
+
+    fn pop(&self) -> Option<Owned> {
+        let last = self.len.get().checked_sub(1)?;
+        let entry = self.entry(last);
+        self.len.set(last);
+        if last as usize >= INLINE {
+            let mut spilled = self.spilled.borrow_mut();
+            spilled.pop();
+            if spilled.is_empty() {
+                *spilled = Vec::new();
+            }
+        }
+        Some(entry)
+    }
+
+    fn release_all(&self) {
+        while let Some(Owned { object, release }) = self.pop() {
+            // A destructor is the host's code and may panic; the rest of the ledger is released all the same.
+            let released = catch_unwind(AssertUnwindSafe(|| {
+                // SAFETY: INVARIANT 2, and the entry has just left the ledger, so this is the one call.
+                unsafe { release(object) }
+            }));
+            if let Err(payload) = released {
+                self.abort(RunError::DestructorPanicked { message: panic_message(payload) });
+            }
+        }
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.release_all();
+    }
+}
+
+/// Which program calls a host function.
+#[derive(Clone, Copy, Debug)]
+pub struct CallSite<'r> {
+    program: &'r str,
+}
+
+impl<'r> CallSite<'r> {
+    /// The calling program's name in its object.
+    pub fn program(&self) -> &'r str {
+        self.program
+    }
+}
+
+/// The body of every shim: runs `body` with the run behind `run`, and turns a panic or a forged argument into an aborted run.
+/// The result is what the shim returns to compiled code, 0 when the run was aborted.
+///
+/// # Safety
+/// `run` must be what compiled code or [`Run::as_header`] passed, and its run must be alive.
+#[inline]
+pub(crate) unsafe fn shim(
+    run: *mut RunHeader,
+    kfunc: &'static str,
+    body: impl FnOnce(&Run<'_>) -> Result<u64, BadArgument>,
+) -> u64 {
+    // SAFETY: by the caller `run` came from `as_header` of a run that is alive; by INVARIANT 1 it points to that `Run`, which is
+    // only ever shared (`&self` everywhere, all fields are cells).
+    let run = unsafe { &*run.cast::<Run<'_>>() };
+    match catch_unwind(AssertUnwindSafe(|| body(run))) {
+        Ok(Ok(value)) => value,
+        Ok(Err(bad)) => forged(run, kfunc, bad),
+        Err(payload) => panicked(run, kfunc, payload),
+    }
+}
+
+#[cold]
+fn forged(run: &Run<'_>, kfunc: &str, bad: BadArgument) -> u64 {
+    run.abort(RunError::BadArgument {
+        kfunc: kfunc.to_owned(),
+        argument: bad.argument.to_owned(),
+        value: bad.value,
+    });
+    0
+}
+
+#[cold]
+fn panicked(run: &Run<'_>, kfunc: &str, payload: Box<dyn Any + Send>) -> u64 {
+    run.abort(RunError::KfuncPanicked { kfunc: kfunc.to_owned(), message: panic_message(payload) });
+    0
+}
+
+/// The text of a panic. Its payload may itself panic when dropped, so it is forgotten unless it is text.
+fn panic_message(payload: Box<dyn Any + Send>) -> String {
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => match payload.downcast::<&'static str>() {
+            Ok(text) => (*text).to_owned(),
+            Err(payload) => {
+                std::mem::forget(payload);
+                "a payload that is not text".to_owned()
+            }
+        },
+    }
+}

@@ -1,0 +1,37 @@
+//! [`Image`]: the verified and compiled programs of one table of an object, with the table's data.
+
+use std::sync::Arc;
+
+use opswap_bpf::proto::StructOpsProto;
+
+use super::table::TableView;
+use crate::loader::LinkKind;
+use crate::program::ProgramCore;
+
+/// A table that is ready to be attached.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) name: String,
+    pub(crate) proto: Arc<StructOpsProto>,
+    /// The table's bytes in the application's layout; functions are 0.
+    pub(crate) data: Box<[u8]>,
+    /// By operation.
+    pub(crate) programs: Vec<Option<Arc<ProgramCore>>>,
+    /// Names of `programs`.
+    pub(crate) provided: Vec<Option<String>>,
+    pub(crate) link: LinkKind,
+}
+
+impl Image {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn programs(&self) -> &[Option<Arc<ProgramCore>>] {
+        &self.programs
+    }
+
+    pub(crate) fn view(&self) -> TableView<'_> {
+        TableView { name: &self.name, proto: &self.proto, data: &self.data, provided: &self.provided }
+    }
+}

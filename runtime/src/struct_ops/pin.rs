@@ -1,0 +1,221 @@
+//! [`PinGuard`]: a slot held at one version, and [`OpEntry`]: the way from a typed wrapper into a compiled program.
+//!
+//! What is safe here is safe for the wrappers that `#[struct_ops]` generates: they build the argument array from the operation's
+//! own Rust types and pass the hash of its prototype, which [`OpEntry::call`] compares with the one in front of the code.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use opswap_bpf::OpIdx;
+
+use super::hazard::{Hazard, Reader};
+use super::slot::{SlotCore, SlotInner};
+use super::table::StructOpsType;
+use super::version::{OpCell, Version};
+use crate::enter::{self, Entry};
+use crate::error::RunError;
+use crate::run::{Release, Run};
+
+/// Runs that may be nested on one thread through host functions that call operations.
+const MAX_DEPTH: u32 = 32;
+
+/// What keeps the pinned version alive.
+#[derive(Debug)]
+enum Hold {
+    /// A cell of this thread's reader.
+    Hazard(Hazard),
+    /// A reference of its own: the thread's cells were all taken, or the thread is being torn down.
+    Counted(Arc<Version>),
+}
+
+/// A slot held at one version: calls through it all go to that version.
+#[derive(Debug)]
+pub struct PinGuard<'a, T: StructOpsType> {
+    slot: &'a SlotInner<T>,
+    /// INVARIANT 1: alive as long as `hold` is.
+    version: *const Version,
+    hold: Hold,
+    /// Hazards belong to a thread.
+    _thread: PhantomData<*const ()>,
+}
+
+/// The program ended early; the native implementation has to answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Faulted;
+
+/// A reference that the wrapper hands to the program as an argument.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover {
+    pub(crate) object: usize,
+    pub(crate) release: Release,
+}
+
+/// What an operation returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Returns {
+    /// A number, or nothing.
+    Value,
+    /// A reference that the wrapper takes over, or null.
+    Owned,
+}
+
+impl<'a, T: StructOpsType> PinGuard<'a, T> {
+    #[inline]
+    pub(super) fn new(slot: &'a SlotInner<T>) -> Self {
+        let protected = Reader::current().and_then(|reader| reader.protect(slot.core.current()));
+        match protected {
+            Some((hazard, version)) => {
+                Self { slot, version, hold: Hold::Hazard(hazard), _thread: PhantomData }
+            }
+            None => Self::counted(slot),
+        }
+    }
+
+    #[cold]
+    fn counted(slot: &'a SlotInner<T>) -> Self {
+        let version = slot.core.share_current();
+        Self { slot, version: Arc::as_ptr(&version), hold: Hold::Counted(version), _thread: PhantomData }
+    }
+
+    #[inline]
+    fn version(&self) -> &Version {
+        // SAFETY: INVARIANT 1. A hazard protects the version until `Hazard::clear`, which only `drop` calls; a counted hold is
+        // an `Arc` of it. Versions are only shared.
+        unsafe { &*self.version }
+    }
+
+    #[inline]
+    fn reader(&self) -> Option<&'static Reader> {
+        match &self.hold {
+            Hold::Hazard(hazard) => Some(hazard.reader),
+            Hold::Counted(_) => None,
+        }
+    }
+
+    /// The native implementation.
+    #[inline]
+    pub fn native(&self) -> &T {
+        &self.slot.native
+    }
+
+    /// Counts a call of `op`: the program that answers it, or `None` when the native implementation does.
+    #[inline]
+    pub fn program(&self, op: OpIdx) -> Option<OpEntry<'_>> {
+        let reader = self.reader();
+        let version = self.version();
+        let (cell, code) = version.enter(op.index(), reader)?;
+        Some(OpEntry { core: &self.slot.core, version, cell, code, reader })
+    }
+
+    /// The table's bytes as the attached object fills them in; `None` when the native default is attached.
+    pub fn data(&self) -> Option<&[u8]> {
+        self.version().image().map(|image| &*image.data)
+    }
+}
+
+impl<T: StructOpsType> Drop for PinGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Hold::Hazard(hazard) = &self.hold {
+            hazard.clear();
+        }
+    }
+}
+
+/// A compiled operation of the pinned version.
+#[derive(Clone, Copy, Debug)]
+pub struct OpEntry<'g> {
+    core: &'g SlotCore,
+    version: &'g Version,
+    cell: &'g OpCell,
+    /// INVARIANT 2: an entry of `cell`'s program.
+    code: *const u8,
+    reader: Option<&'static Reader>,
+}
+
+impl OpEntry<'_> {
+    /// Calls the program with `args` as its context.
+    ///
+    /// # Errors
+    /// The program did not run to its end (or, if the hash is not the entry's, not at all). What it owned was released, the
+    /// table was ejected from the slot, and [`Link::fault`](super::Link::fault) tells why.
+    #[inline]
+    pub fn call<const N: usize>(&self, hash: u32, args: &mut [u64; N]) -> Result<u64, Faulted> {
+        let run = Run::new(self.cell.program());
+        let value = self.enter(&run, hash, args);
+        if run.is_clean() {
+            // Nothing is owned and nothing on the heap: skip the drop.
+            std::mem::forget(run);
+            return Ok(value);
+        }
+        self.settle(run, value, Returns::Value)
+    }
+
+    /// Like [`call`](Self::call), for operations that are given references or return one.
+    ///
+    /// # Errors
+    /// As for `call`. References in `given` that the program had not passed on were released.
+    pub fn call_with<const N: usize>(
+        &self,
+        hash: u32,
+        args: &mut [u64; N],
+        given: &[Handover],
+        returns: Returns,
+    ) -> Result<u64, Faulted> {
+        let run = Run::new(self.cell.program());
+        for handover in given {
+            // SAFETY: `Handover`'s constructors demand what `own` demands, and the wrapper has given the reference up.
+            unsafe { run.own(handover.object, handover.release) };
+        }
+        let value = self.enter(&run, hash, args);
+        self.settle(run, value, returns)
+    }
+
+    #[inline]
+    fn enter<const N: usize>(&self, run: &Run<'_>, hash: u32, args: &mut [u64; N]) -> u64 {
+        let Some(reader) = self.reader else { return self.run_code(run, hash, args) };
+        let depth = reader.depth.load(Ordering::Relaxed);
+        if depth >= MAX_DEPTH {
+            run.abort(RunError::TooDeep { limit: MAX_DEPTH });
+            return 0;
+        }
+        reader.depth.store(depth + 1, Ordering::Relaxed);
+        let value = self.run_code(run, hash, args);
+        reader.depth.store(depth, Ordering::Relaxed);
+        value
+    }
+
+    #[inline]
+    fn run_code<const N: usize>(&self, run: &Run<'_>, hash: u32, args: &mut [u64; N]) -> u64 {
+        // SAFETY: by INVARIANT 2 and `OpCell`'s own, `code` is an entry of a program that `version` keeps mapped, and the guard
+        // behind `'g` keeps `version` alive.
+        let entry = unsafe { Entry::new(self.code) };
+        let found = entry.hash();
+        if found != hash {
+            run.abort(RunError::WrongEntry { program: run.program().name.clone(), expected: hash, found });
+            return 0;
+        }
+        // SAFETY: the hash says that the program was verified against the prototype from which the wrapper built `args`; the
+        // rest is the argument in ARCHITECTURE.md for running machine code.
+        unsafe { enter::enter(entry, args.as_mut_ptr().cast(), run) }
+    }
+
+    #[cold]
+    fn settle(&self, run: Run<'_>, value: u64, returns: Returns) -> Result<u64, Faulted> {
+        if !run.is_aborted() {
+            let moved_out = returns == Returns::Owned
+                && value != 0
+                && usize::try_from(value).is_ok_and(|object| run.disown(object));
+            if run.is_clean() && (moved_out || returns == Returns::Value || value == 0) {
+                return Ok(value);
+            }
+            run.abort(RunError::Unbalanced { program: run.program().name.clone() });
+        }
+        if let Some(fault) = run.finish() {
+            self.version.poison(*fault);
+            self.core.eject(self.version);
+        }
+        Err(Faulted)
+    }
+}
