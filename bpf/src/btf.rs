@@ -1,23 +1,40 @@
-//! The BTF type model: all 19 kinds, as data.
+//! BTF: the type model with all 19 kinds, its file format, and the questions that loader, verifier and macros ask of it.
 //!
 //! | file | owns |
 //! |---|---|
 //! | `types` | [`BtfType`] and its parts |
-//! | `error` | [`BtfError`]: what is wrong with bytes that are no BTF, and where |
+//! | `kind` | the numbers of the format |
+//! | `read`, `cursor` | bytes to [`Btf`], and what is wrong with them |
+//! | `validate` | what the records must mean together: ids, kinds, loops, layout |
+//! | `write` | [`Btf`] to bytes |
+//! | `error` | [`BtfError`] |
+//! | `query` | modifiers, sizes, pointers, prototypes, tags |
 //! | `compare` | [`Mismatch`]: an object's type against the host's |
+//!
+//! Invariant of a BTF that was read: every id exists and has a kind that fits its place, and neither values nor pointers
+//! run in circles without a struct or a function prototype between. A BTF made with [`Btf::push`] has it once
+//! [`Btf::validate`] says so; until then every query still ends, with `None` where it would run in circles.
 
 mod compare;
+mod cursor;
 mod error;
+mod kind;
+mod query;
+mod read;
 mod types;
+mod validate;
+mod write;
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 pub use compare::Mismatch;
 pub use error::{BtfError, BtfSection};
+pub use query::Enumerator;
 pub use types::{
     ArrayType, BtfType, DatasecVar, Enum64Value, EnumValue, Func, FwdKind, IntEncoding, IntType, Member,
-    Param, Signedness, Var, VarLinkage,
+    Param, Signedness, TagForm, Var, VarLinkage,
 };
 
 use crate::ids::BtfId;
@@ -25,22 +42,56 @@ use crate::ids::BtfId;
 /// A BTF: types by id, with the ids of `base` in front (split BTF).
 ///
 /// Id 0 is `void`. Ids of a split BTF begin at `base.len()`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Btf {
     base: Option<Arc<Btf>>,
     types: Vec<BtfType>,
-    by_name: HashMap<Box<str>, Vec<BtfId>>,
+    names: NameIndex,
+    /// Own DECL_TAGs by what they tag.
+    tags: HashMap<BtfId, Vec<BtfId>>,
+    /// The own string section as it was read. A later split BTF counts its offsets from it.
+    strings: Option<Arc<[u8]>>,
+}
+
+/// Own types by name: the newest id for each hash, and for each type the one before it with the same hash.
+#[derive(Clone, Debug, Default)]
+struct NameIndex {
+    hasher: RandomState,
+    newest: HashMap<u64, u32>,
+    /// By own index; `NO_OLDER` ends the chain.
+    older: Vec<u32>,
+}
+
+const NO_OLDER: u32 = u32::MAX;
+
+impl Default for Btf {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PartialEq for Btf {
+    /// Same types with the same ids; where they came from does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
 }
 
 impl Btf {
     /// An empty BTF: `void` alone.
     pub fn new() -> Self {
-        Self { base: None, types: vec![BtfType::Void], by_name: HashMap::new() }
+        let mut btf = Self::empty(None);
+        btf.push(BtfType::Void);
+        btf
     }
 
     /// An empty BTF whose ids continue those of `base`.
     pub fn split(base: Arc<Self>) -> Self {
-        Self { base: Some(base), types: Vec::new(), by_name: HashMap::new() }
+        Self::empty(Some(base))
+    }
+
+    fn empty(base: Option<Arc<Self>>) -> Self {
+        Self { base, types: Vec::new(), names: NameIndex::default(), tags: HashMap::new(), strings: None }
     }
 
     fn first(&self) -> usize {
@@ -71,20 +122,58 @@ impl Btf {
     }
 
     /// Appends a type and returns its id. The ids inside need not exist yet.
+    ///
+    /// # Panics
+    /// Beyond 2^32 types; the format allows 2^20.
     pub fn push(&mut self, ty: BtfType) -> BtfId {
         let id = BtfId(u32::try_from(self.len()).expect("BTF ids fit in 32 bits: the format allows 2^20"));
-        if let Some(name) = ty.name() {
-            self.by_name.entry(name.into()).or_default().push(id);
+        let older = match ty.name() {
+            Some(name) => self.names.newest.insert(self.names.hasher.hash_one(name), id.0),
+            None => None,
+        };
+        self.names.older.push(older.unwrap_or(NO_OLDER));
+        if let BtfType::DeclTag { of, .. } = &ty {
+            self.tags.entry(*of).or_default().push(id);
         }
         self.types.push(ty);
+        self.strings = None;
         id
     }
 
-    /// Every id with this name, the base's first.
+    /// Fills in size and variables of a DATASEC: compilers leave them to the loader.
+    ///
+    /// Returns whether `id` was a DATASEC of this BTF (and not of its base).
+    pub fn complete_datasec(&mut self, id: BtfId, size: u32, vars: Vec<DatasecVar>) -> bool {
+        let own = id.index().checked_sub(self.first());
+        match own.and_then(|own| self.types.get_mut(own)) {
+            Some(BtfType::Datasec { size: old_size, vars: old_vars, .. }) => {
+                (*old_size, *old_vars) = (size, vars);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Every id with this name, in ascending order.
     pub fn ids_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = BtfId> + 'a {
-        let base: Vec<BtfId> =
-            self.base.iter().flat_map(|base| base.ids_named(name).collect::<Vec<_>>()).collect();
-        base.into_iter().chain(self.by_name.get(name).into_iter().flatten().copied())
+        let mut ids = Vec::new();
+        let mut at = Some(self);
+        while let Some(btf) = at {
+            btf.own_ids_named(name, &mut ids);
+            at = btf.base.as_deref();
+        }
+        ids.into_iter().rev()
+    }
+
+    /// Appends own ids with this name, newest first.
+    fn own_ids_named(&self, name: &str, ids: &mut Vec<BtfId>) {
+        let mut next = self.names.newest.get(&self.names.hasher.hash_one(name)).copied();
+        while let Some(id) = next.filter(|&id| id != NO_OLDER) {
+            if self.get(BtfId(id)).and_then(BtfType::name) == Some(name) {
+                ids.push(BtfId(id));
+            }
+            next = self.names.older.get(id as usize - self.first()).copied();
+        }
     }
 
     /// All ids with their types, `void` first.

@@ -1,5 +1,6 @@
 //! The kinds of BTF (`include/uapi/linux/btf.h`) as enum variants. Names are owned strings; ids are not resolved.
 
+use super::kind::KindNumber;
 use crate::ids::BtfId;
 
 /// Whether a number is signed.
@@ -155,9 +156,19 @@ pub enum BtfType {
     Var(Var),
     Datasec { name: String, size: u32, vars: Vec<DatasecVar> },
     Float { name: String, size: u32 },
-    DeclTag { name: String, of: BtfId, component: Option<u32> },
-    TypeTag { name: String, of: BtfId },
+    DeclTag { name: String, of: BtfId, component: Option<u32>, form: TagForm },
+    TypeTag { name: String, of: BtfId, form: TagForm },
     Enum64 { name: String, size: u32, signed: Signedness, values: Vec<Enum64Value> },
+}
+
+/// How C spells a tag (`kind_flag` of DECL_TAG and TYPE_TAG).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum TagForm {
+    /// `__attribute__((btf_decl_tag("NAME")))`, `__attribute__((btf_type_tag("NAME")))`.
+    #[default]
+    Tag,
+    /// `__attribute__((NAME))`.
+    Attribute,
 }
 
 /// What a forward declaration announces.
@@ -170,6 +181,21 @@ pub enum FwdKind {
 }
 
 impl BtfType {
+    /// A DECL_TAG of a whole declaration (`component` `None`), or of one of its members or parameters.
+    pub fn decl_tag(name: impl Into<String>, of: BtfId, component: Option<u32>) -> Self {
+        Self::DeclTag { name: name.into(), of, component, form: TagForm::Tag }
+    }
+
+    /// A TYPE_TAG; `of` is what a PTR in front of it points to.
+    pub fn type_tag(name: impl Into<String>, of: BtfId) -> Self {
+        Self::TypeTag { name: name.into(), of, form: TagForm::Tag }
+    }
+
+    /// The kernel's word for the kind (`STRUCT`); `void` for id 0.
+    pub fn kind_word(&self) -> &'static str {
+        KindNumber::of(self).map_or("void", KindNumber::word)
+    }
+
     /// The type's name, if its kind has one and it is not empty.
     pub fn name(&self) -> Option<&str> {
         let name = match self {

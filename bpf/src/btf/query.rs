@@ -1,0 +1,229 @@
+//! Questions about one type: what it is beneath its modifiers, how large, what it points to, how it is tagged.
+
+use super::Btf;
+use super::types::{BtfType, Func, Member, Param, Signedness};
+use crate::ids::BtfId;
+
+/// Steps that a query follows before it takes a chain for a circle. Twice the depth that validation allows, because a
+/// split BTF and its base are checked one by one.
+const MAX_STEPS: usize = 64;
+
+/// An enumerator of an ENUM or ENUM64.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Enumerator<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// Value as a 64-bit pattern, extended by the enum's signedness.
+    pub value: u64,
+}
+
+impl Btf {
+    /// The type beneath `const`, `volatile`, `restrict`, type tags and typedefs; `void` for a circle or a missing id.
+    pub fn skip_modifiers(&self, id: BtfId) -> BtfId {
+        self.follow_while(id, aliased)
+    }
+
+    /// The type beneath `const`, `volatile`, `restrict` and type tags, typedefs kept.
+    pub fn skip_qualifiers(&self, id: BtfId) -> BtfId {
+        self.follow_while(id, qualified)
+    }
+
+    /// The type beneath modifiers and arrays of any dimension: what a value consists of.
+    pub fn skip_arrays(&self, id: BtfId) -> BtfId {
+        self.follow_while(
+            id,
+            |ty| {
+                if let BtfType::Array(array) = ty { Some(array.element) } else { aliased(ty) }
+            },
+        )
+    }
+
+    fn follow_while(&self, mut id: BtfId, next: impl Fn(&BtfType) -> Option<BtfId>) -> BtfId {
+        for _ in 0..MAX_STEPS {
+            let Some(ty) = self.get(id) else { return BtfId(0) };
+            let Some(of) = next(ty) else { return id };
+            id = of;
+        }
+        BtfId(0)
+    }
+
+    /// The type beneath modifiers; `void` for a circle or a missing id.
+    pub fn resolve(&self, id: BtfId) -> &BtfType {
+        self.get(self.skip_modifiers(id)).unwrap_or(&BtfType::Void)
+    }
+
+    /// Bytes of a value; `None` for `void`, functions, forward declarations, circles and anything over 4 GiB.
+    pub fn size_of(&self, id: BtfId) -> Option<u32> {
+        let mut count: u32 = 1;
+        let mut id = id;
+        for _ in 0..MAX_STEPS {
+            let size = match self.resolve(id) {
+                BtfType::Array(array) => {
+                    count = count.checked_mul(array.count)?;
+                    id = array.element;
+                    continue;
+                }
+                BtfType::Int(int) => int.size,
+                BtfType::Ptr { .. } => 8,
+                BtfType::Struct { size, .. }
+                | BtfType::Union { size, .. }
+                | BtfType::Enum { size, .. }
+                | BtfType::Enum64 { size, .. }
+                | BtfType::Float { size, .. }
+                | BtfType::Datasec { size, .. } => *size,
+                BtfType::Var(var) => {
+                    id = var.ty;
+                    continue;
+                }
+                BtfType::Void
+                | BtfType::Fwd { .. }
+                | BtfType::Func(_)
+                | BtfType::FuncProto { .. }
+                | BtfType::DeclTag { .. }
+                | BtfType::Typedef { .. }
+                | BtfType::Volatile { .. }
+                | BtfType::Const { .. }
+                | BtfType::Restrict { .. }
+                | BtfType::TypeTag { .. } => return None,
+            };
+            return count.checked_mul(size);
+        }
+        None
+    }
+
+    /// The type's own name; empty if it has none.
+    pub fn name_of(&self, id: BtfId) -> &str {
+        self.get(id).and_then(BtfType::name).unwrap_or_default()
+    }
+
+    /// The first id with this name whose type `is` accepts.
+    pub fn find(&self, name: &str, is: impl Fn(&BtfType) -> bool) -> Option<BtfId> {
+        self.ids_named(name).find(|&id| self.get(id).is_some_and(&is))
+    }
+
+    /// The STRUCT or UNION with this name.
+    pub fn find_struct(&self, name: &str) -> Option<BtfId> {
+        self.find(name, |ty| matches!(ty, BtfType::Struct { .. } | BtfType::Union { .. }))
+    }
+
+    /// The FUNC with this name.
+    pub fn find_func(&self, name: &str) -> Option<BtfId> {
+        self.find(name, |ty| matches!(ty, BtfType::Func(_)))
+    }
+
+    /// What a pointer beneath modifiers points to, with its tags and modifiers.
+    pub fn pointee(&self, id: BtfId) -> Option<BtfId> {
+        if let BtfType::Ptr { to } = self.resolve(id) { Some(*to) } else { None }
+    }
+
+    /// Members of a STRUCT or UNION beneath modifiers.
+    pub fn members(&self, id: BtfId) -> Option<&[Member]> {
+        if let BtfType::Struct { members, .. } | BtfType::Union { members, .. } = self.resolve(id) {
+            Some(members)
+        } else {
+            None
+        }
+    }
+
+    /// The FUNC with this id.
+    pub fn func(&self, id: BtfId) -> Option<&Func> {
+        if let BtfType::Func(func) = self.get(id)? { Some(func) } else { None }
+    }
+
+    /// Result and parameters of a FUNC, a FUNC_PROTO or a pointer to one.
+    pub fn func_proto(&self, id: BtfId) -> Option<(BtfId, &[Param])> {
+        let mut ty = self.resolve(id);
+        if let BtfType::Ptr { to } = ty {
+            ty = self.resolve(*to);
+        }
+        if let BtfType::Func(func) = ty {
+            ty = self.resolve(func.proto);
+        }
+        if let BtfType::FuncProto { ret, params } = ty { Some((*ret, params)) } else { None }
+    }
+
+    /// Enumerators of an ENUM or ENUM64 beneath modifiers.
+    pub fn enumerators(&self, id: BtfId) -> Option<Vec<Enumerator<'_>>> {
+        match self.resolve(id) {
+            BtfType::Enum { signed, values, .. } => Some(
+                values
+                    .iter()
+                    .map(|value| Enumerator {
+                        name: &value.name,
+                        value: match signed {
+                            Signedness::Signed => i64::from(value.value).cast_unsigned(),
+                            Signedness::Unsigned => u64::from(value.value.cast_unsigned()),
+                        },
+                    })
+                    .collect(),
+            ),
+            BtfType::Enum64 { values, .. } => Some(
+                values.iter().map(|value| Enumerator { name: &value.name, value: value.value }).collect(),
+            ),
+            _no_enum => None,
+        }
+    }
+
+    /// Declaration tags of a whole declaration (`component` `None`), or of one of its members or parameters, in the
+    /// order of their ids.
+    pub fn decl_tags(&self, of: BtfId, component: Option<u32>) -> Vec<&str> {
+        let mut tags = Vec::new();
+        let mut at = Some(self);
+        while let Some(btf) = at {
+            tags.extend(btf.tags.get(&of).into_iter().flatten().rev());
+            at = btf.base.as_deref();
+        }
+        tags.iter()
+            .rev()
+            .filter_map(|&id| {
+                let BtfType::DeclTag { name, component: tagged, .. } = self.get(id)? else { return None };
+                (*tagged == component).then_some(name.as_str())
+            })
+            .collect()
+    }
+
+    /// Type tags between a pointer (beneath modifiers) and what it points to, outermost first.
+    pub fn type_tags(&self, pointer: BtfId) -> Vec<&str> {
+        let mut tags = Vec::new();
+        let mut at = self.pointee(pointer);
+        for _ in 0..MAX_STEPS {
+            let Some(ty) = at.and_then(|id| self.get(id)) else { break };
+            if let BtfType::TypeTag { name, .. } = ty {
+                tags.push(name.as_str());
+            }
+            at = qualified(ty);
+        }
+        tags
+    }
+}
+
+/// What a typedef, qualifier or type tag stands for.
+fn aliased(ty: &BtfType) -> Option<BtfId> {
+    if let BtfType::Typedef { of, .. } = ty { Some(*of) } else { qualified(ty) }
+}
+
+/// What a qualifier or type tag qualifies.
+fn qualified(ty: &BtfType) -> Option<BtfId> {
+    match ty {
+        BtfType::Volatile { of }
+        | BtfType::Const { of }
+        | BtfType::Restrict { of }
+        | BtfType::TypeTag { of, .. } => Some(*of),
+        BtfType::Void
+        | BtfType::Int(_)
+        | BtfType::Ptr { .. }
+        | BtfType::Array(_)
+        | BtfType::Struct { .. }
+        | BtfType::Union { .. }
+        | BtfType::Enum { .. }
+        | BtfType::Enum64 { .. }
+        | BtfType::Fwd { .. }
+        | BtfType::Typedef { .. }
+        | BtfType::Func(_)
+        | BtfType::FuncProto { .. }
+        | BtfType::Var(_)
+        | BtfType::Datasec { .. }
+        | BtfType::Float { .. }
+        | BtfType::DeclTag { .. } => None,
+    }
+}
