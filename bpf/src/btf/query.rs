@@ -144,23 +144,17 @@ impl Btf {
 
     /// Enumerators of an ENUM or ENUM64 beneath modifiers.
     pub fn enumerators(&self, id: BtfId) -> Option<Vec<Enumerator<'_>>> {
-        match self.resolve(id) {
-            BtfType::Enum { signed, values, .. } => Some(
-                values
-                    .iter()
-                    .map(|value| Enumerator {
-                        name: &value.name,
-                        value: match signed {
-                            Signedness::Signed => i64::from(value.value).cast_unsigned(),
-                            Signedness::Unsigned => u64::from(value.value.cast_unsigned()),
-                        },
-                    })
-                    .collect(),
-            ),
-            BtfType::Enum64 { values, .. } => Some(
-                values.iter().map(|value| Enumerator { name: &value.name, value: value.value }).collect(),
-            ),
-            _no_enum => None,
+        let ty = self.resolve(id);
+        if let BtfType::Enum { signed, values, .. } = ty {
+            let extend = |value: i32| match signed {
+                Signedness::Signed => i64::from(value).cast_unsigned(),
+                Signedness::Unsigned => u64::from(value.cast_unsigned()),
+            };
+            Some(values.iter().map(|it| Enumerator { name: &it.name, value: extend(it.value) }).collect())
+        } else if let BtfType::Enum64 { values, .. } = ty {
+            Some(values.iter().map(|it| Enumerator { name: &it.name, value: it.value }).collect())
+        } else {
+            None
         }
     }
 
