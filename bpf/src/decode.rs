@@ -319,4 +319,4 @@ fn zero(slot: Slot, family: Family, unused: &[Field]) -> Decoded<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

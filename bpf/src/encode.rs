@@ -213,3 +213,8 @@ fn imm64_fields(imm: Imm64) -> (u8, i32, i32) {
         Imm64::Func(offset) => (op::IMM64_FUNC, offset, 0),
     }
 }
+
+/// The operation code, which is the first byte of the slot; 0 for what has no encoding of its own.
+pub(crate) fn operation_code(insn: &Insn) -> u8 {
+    single(insn).map_or(0, |slot| slot.code)
+}

@@ -6,6 +6,8 @@
 //! | [`insn`] | [`Insn`]: the typed instruction set, one value per instruction slot |
 //! | [`decode`](mod@decode) | [`decode()`]: bytes to instructions, with every rule of the encoding |
 //! | [`encode`](mod@encode) | [`encode()`]: instructions to bytes |
+//! | [`display`] | the text form of instructions, ours and the kernel's |
+//! | [`asm`] | [`assemble`]: the text form back to instructions |
 //! | [`program`] | [`Program`]: what the loader hands to the verifier |
 //! | [`proto`] | [`KfuncProto`], [`HelperProto`], [`EntryProto`], [`StructOpsProto`]: contracts, never addresses |
 //! | [`map`] | [`MapProto`]: the shape of a map |
@@ -15,8 +17,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod asm;
 pub mod btf;
 pub mod decode;
+pub mod display;
 pub mod encode;
 pub mod ids;
 pub mod insn;
@@ -25,6 +29,7 @@ mod opcode;
 pub mod program;
 pub mod proto;
 
+pub use asm::assemble;
 pub use btf::{Btf, BtfType};
 pub use decode::{DecodeError, decode};
 pub use encode::{EncodeError, encode};

@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Runnable programs that use opswap, and what they share: a congestion control laboratory in virtual time.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`cong`] | `cong_ops`, the table of operations, and who answers its calls |
+//! | [`flow`] | what programs see: the flow, the sample of an ACK, the path |
+//! | [`native`] | Reno, CUBIC and DCTCP in Rust |
+//! | [`transfer`], [`link`], [`rng`] | the emulated network: sender, bottleneck, random losses |
+//! | [`trace`], [`plot`] | what is recorded, and how it is shown |
+
+pub mod cong;
+pub mod flow;
+pub mod link;
+pub mod native;
+pub mod plot;
+pub mod rng;
+pub mod trace;
+pub mod transfer;

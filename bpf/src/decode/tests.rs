@@ -64,6 +64,13 @@ fn slots() -> impl Iterator<Item = Slot> {
         .flat_map(|((dst, src), offset, imm)| (0..=255).map(move |code| Slot { code, dst, src, offset, imm }))
 }
 
+/// Every kind of instruction with many operands; a 64-bit immediate load is followed by its second slot.
+pub(crate) fn accepted() -> Vec<Insn> {
+    let few = slots()
+        .filter(|slot| slot.dst != 5 && slot.src <= 6 && matches!(slot.offset, -1 | 0 | 1 | 8 | 16 | 32));
+    few.filter_map(|slot| decode(&bytes_of(slot, Slot::default())).ok()).flatten().collect()
+}
+
 fn bytes_of(slot: Slot, tail: Slot) -> Vec<u8> {
     let mut bytes = slot.to_bytes().to_vec();
     if slot.code == op::LOAD_IMM64 {
