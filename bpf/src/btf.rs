@@ -8,6 +8,8 @@
 //! | `validate` | what the records must mean together: ids, kinds, loops, layout |
 //! | `write` | [`Btf`] to bytes |
 //! | `error` | [`BtfError`] |
+//! | `ext` | [`BtfExt`]: functions, source lines and relocations of an object |
+//! | `layout` | [`Field`]: which member lies at an offset |
 //! | `query` | modifiers, sizes, pointers, prototypes, tags |
 //! | `compare` | [`Mismatch`]: an object's type against the host's |
 //!
@@ -18,7 +20,9 @@
 mod compare;
 mod cursor;
 mod error;
+mod ext;
 mod kind;
+mod layout;
 mod query;
 mod read;
 mod types;
@@ -31,6 +35,8 @@ use std::sync::Arc;
 
 pub use compare::Mismatch;
 pub use error::{BtfError, BtfSection};
+pub use ext::{BtfExt, CoreRelo, CoreReloKind, ExtSection, FuncInfo, LineInfo};
+pub use layout::{BitRange, Extent, Field, FieldStep, Overlay, WalkError};
 pub use query::Enumerator;
 pub use types::{
     ArrayType, BtfType, DatasecVar, Enum64Value, EnumValue, Func, FwdKind, IntEncoding, IntType, Member,
