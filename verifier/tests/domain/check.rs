@@ -46,7 +46,7 @@ pub(crate) struct Tally {
     pub(crate) pairs: u64,
     /// Pairs of concrete operands that were covered by them.
     pub(crate) concrete: u64,
-    /// Results that no value of the domain could improve.
+    /// Results that no value of the domain could improve; above 4 bits only those that are exactly the set.
     pub(crate) exact: u64,
     /// Results that miss a concrete result.
     pub(crate) unsound: u64,
@@ -74,9 +74,34 @@ fn signed(number: u64, bits: u32) -> i64 {
     ((number << (64 - bits)) as i64) >> (64 - bits)
 }
 
-/// Members of an abstract value.
+/// The numbers `lo..=hi` as a set.
+fn interval(lo: u64, hi: u64) -> u64 {
+    (u64::MAX >> (63 - hi)) & (u64::MAX << lo)
+}
+
+/// The numbers of `bits` bits from the signed `lo` to the signed `hi` as a set.
+fn signed_interval(lo: i64, hi: i64, bits: u32) -> u64 {
+    let cut = |number: i64| number as u64 & low(bits);
+    if lo < 0 && hi >= 0 {
+        interval(0, cut(hi)) | interval(cut(lo), low(bits))
+    } else {
+        interval(cut(lo), cut(hi))
+    }
+}
+
+/// Members of an abstract value: what its bits and each of its ranges allow.
 pub(crate) fn members<const N: u32, const H: u32>(value: &ScalarOf<N, H>) -> u64 {
-    (0..1u64 << N).filter(|&number| value.contains(number)).fold(0, |set, number| set | 1 << number)
+    let mut of_bits = 1u64 << value.tnum().value();
+    for bit in (0..N).filter(|bit| value.tnum().mask() >> bit & 1 == 1) {
+        of_bits |= of_bits << (1 << bit);
+    }
+    let of_half = interval(u64::from(value.u32_min()), u64::from(value.u32_max()))
+        & signed_interval(i64::from(value.s32_min()), i64::from(value.s32_max()), H);
+    let of_halves = (0..1 << (N - H)).fold(0, |set, upper| set | of_half << (upper << H));
+    of_bits
+        & interval(value.umin(), value.umax())
+        & signed_interval(value.smin(), value.smax(), N)
+        & of_halves
 }
 
 /// The least abstract value around a set, which must not be empty: what a perfect operator would give.
@@ -237,7 +262,7 @@ impl<const N: u32, const H: u32> Universe<N, H> {
         Tally {
             pairs: 1,
             concrete: u64::from(self.sets[left].count_ones() * self.sets[right].count_ones()),
-            exact: u64::from(found == expected || *result == best(expected)),
+            exact: u64::from(found == expected || N <= 4 && *result == best(expected)),
             unsound: u64::from(expected & !found != 0),
         }
     }
@@ -270,7 +295,8 @@ impl<const N: u32, const H: u32> Universe<N, H> {
                     tally.unsound += u64::from(found_x & !a != 0 || found_y & !b != 0);
                     tally.exact += u64::from(match side {
                         None => x == 0 && y == 0,
-                        Some((l, r)) => x != 0 && l == best(x) && r == best(y),
+                        Some(_) if found_x == x && found_y == y => true,
+                        Some((l, r)) => N <= 4 && x != 0 && l == best(x) && r == best(y),
                     });
                 }
             }
