@@ -83,6 +83,12 @@ impl Executable {
         self.map.slots.get(slot.index()).copied().filter(|&offset| offset != u32::MAX)
     }
 
+    /// How many slots the program has.
+    pub fn slots(&self) -> u32 {
+        // Programs have at most a million.
+        self.map.slots.len() as u32
+    }
+
     /// The slot to which the code at an offset belongs, for people and profilers.
     pub fn slot_at(&self, offset: u32) -> Option<InsnIdx> {
         let mut best: Option<(u32, InsnIdx)> = None;

@@ -115,7 +115,7 @@ impl Frame {
             }
             // Only alignment is missing: one push is shorter than a subtraction.
             Pointer::Unused if self.room == 8 => asm.r(Code::Push_r64, Gpr::RAX.r64()),
-            Pointer::Unused => self.reserve(asm),
+            Pointer::Unused => {}
         }
         if let Some(counter) = self.counter() {
             asm.mi(Code::Mov_rm64_imm32, counter, LOOP_BUDGET);
@@ -137,6 +137,7 @@ impl Frame {
             Pointer::Used => asm.r(Code::Pop_r64, Register::RBP),
             // R4 means nothing after the exit.
             Pointer::Unused if self.room == 8 => asm.r(Code::Pop_r64, Gpr::RCX.r64()),
+            // Without a BPF stack there is never more to give back.
             Pointer::Unused => {}
         }
         for &register in self.saved.iter().rev() {

@@ -20,6 +20,8 @@
 mod asm;
 mod code_memory;
 mod cpu;
+#[cfg(any(test, feature = "disasm"))]
+pub mod disasm;
 mod error;
 mod executable;
 mod frame;
@@ -29,6 +31,8 @@ mod lower;
 mod regs;
 mod run;
 mod trampoline;
+#[cfg(any(test, feature = "disasm"))]
+pub mod validate;
 
 use opswap_verifier::VerifiedProgram;
 
