@@ -65,6 +65,11 @@ id!(
     "op"
 );
 id!(
+    /// A record of the host: an object that programs see through a table of fields instead of BTF (`struct bpf_sock`).
+    RecordId,
+    "record"
+);
+id!(
     /// A reference that the program acquired, unique on one verification path.
     RefId,
     "ref"

@@ -33,7 +33,9 @@ pub use asm::assemble;
 pub use btf::{Btf, BtfType};
 pub use decode::{DecodeError, decode};
 pub use encode::{EncodeError, encode};
-pub use ids::{BtfId, BtfSpace, HelperId, InsnIdx, KfuncId, MapId, OpIdx, RefId, SubprogId, TypeRef};
+pub use ids::{
+    BtfId, BtfSpace, HelperId, InsnIdx, KfuncId, MapId, OpIdx, RecordId, RefId, SubprogId, TypeRef,
+};
 pub use insn::Insn;
 pub use map::MapProto;
 pub use program::{Program, ProgramKind};

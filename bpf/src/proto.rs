@@ -16,12 +16,13 @@ mod function;
 mod returns;
 
 pub use args::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, IterRole, MemAccess, MemInit, MemSize, Nullness, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, FieldKind, IterRole, MemAccess, MemInit, MemSize,
+    Nullness, SizeRule,
 };
 pub use entry::{
     ContextArg, ContextField, ContextLayout, ContextValue, EntryProto, FieldAccess, FieldPolicy,
-    NarrowAccess, OpPresence, OpProto, PointerPolicy, ReturnRule, Sleepable, StructOpsMember,
-    StructOpsMemberKind, StructOpsProto,
+    NarrowAccess, OpPresence, OpProto, PacketRules, PointerPolicy, RecordProto, ReturnRule, Sleepable,
+    StructOpsMember, StructOpsMemberKind, StructOpsProto,
 };
-pub use function::{DeclaredAt, HelperProto, Intrinsic, KfuncFlags, KfuncProto};
+pub use function::{DeclaredAt, HelperEffects, HelperProto, Intrinsic, KfuncFlags, KfuncProto};
 pub use returns::{RetKind, RetProto, RetTrust};

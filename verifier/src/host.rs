@@ -1,7 +1,7 @@
 //! [`Host`]: what the verifier asks of the application, or of Linux. Contracts and layouts, never addresses.
 
-use opswap_bpf::proto::{FieldPolicy, KfuncProto};
-use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, TypeRef};
+use opswap_bpf::proto::{FieldPolicy, KfuncProto, PacketRules, RecordProto};
+use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, RecordId, TypeRef};
 
 /// Why a function that exists may not be called from a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,4 +36,16 @@ pub trait Host {
 
     /// What programs of this kind may do with member number `member` of the host struct `owner`.
     fn field(&self, owner: TypeRef, member: u32, kind: &ProgramKind) -> FieldPolicy;
+
+    /// The fields of a record; most hosts have none.
+    fn record(&self, id: RecordId) -> Option<&RecordProto> {
+        let _ = id;
+        None
+    }
+
+    /// How programs of this kind may reach the packet; most hosts have none.
+    fn packet(&self, kind: &ProgramKind) -> PacketRules {
+        let _ = kind;
+        PacketRules::NONE
+    }
 }

@@ -1,7 +1,7 @@
 //! One parameter of a host function.
 
 use crate::btf::Signedness;
-use crate::ids::TypeRef;
+use crate::ids::{RecordId, TypeRef};
 use crate::insn::Size;
 
 /// Index of an argument, from 0 (the first is in `R1`).
@@ -94,9 +94,24 @@ pub enum IterRole {
     Destroy,
 }
 
+/// A special field of a map value, as an argument names it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FieldKind {
+    /// `struct bpf_spin_lock`.
+    SpinLock,
+    /// `struct bpf_timer`.
+    Timer,
+    /// `struct bpf_wq`.
+    Workqueue,
+    /// A kptr that the map owns.
+    Kptr,
+}
+
 /// What an argument is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ArgKind {
+    /// Anything that was written before, a number or a pointer.
+    Any,
     /// A number; the callee sees exactly its declared width.
     Scalar {
         /// Declared width.
@@ -123,6 +138,21 @@ pub enum ArgKind {
         /// What the pointer must be.
         demand: Demand,
     },
+    /// A pointer to one of these records, or to a host object that stands for one ([`super::RecordProto::ty`]).
+    Record {
+        /// The records that are accepted.
+        any_of: Vec<RecordId>,
+        /// What the pointer must be.
+        demand: Demand,
+    },
+    /// Memory that the program reserved and still owns (`bpf_ringbuf_reserve`); the call consumes it.
+    Reserved,
+    /// A pointer to a per-CPU variable of the host.
+    Percpu,
+    /// A pointer to a special field inside a map value or an allocated object.
+    Field(FieldKind),
+    /// In a callback: the register that the call passed as this argument.
+    Passed(ArgIdx),
     /// A pointer to a referenced kptr inside a map value (KF_KPTR_GET).
     KptrSlot {
         /// Pointee of the kptr.

@@ -1,7 +1,7 @@
 //! Where programs are attached: what an entry point is given and must return, and the tables of operations.
 
 use crate::btf::Signedness;
-use crate::ids::{OpIdx, TypeRef};
+use crate::ids::{OpIdx, RecordId, TypeRef};
 use crate::insn::Size;
 
 use super::args::{Demand, MemAccess, Nullness};
@@ -30,6 +30,13 @@ pub enum ContextValue {
     Object {
         /// Type.
         ty: TypeRef,
+        /// How the program holds it.
+        demand: Demand,
+    },
+    /// A pointer to a record.
+    Record {
+        /// Which.
+        id: RecordId,
         /// How the program holds it.
         demand: Demand,
     },
@@ -108,6 +115,40 @@ pub enum ContextLayout {
         /// What the program may do.
         access: MemAccess,
     },
+}
+
+/// An object that programs see through a table of fields: a socket as `struct bpf_sock`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordProto {
+    /// The pointer's name in messages (`sock`, `sock_common`).
+    pub name: String,
+    /// Its fields, sorted by offset.
+    pub fields: Vec<ContextField>,
+    /// The host's own type of the same object, for calls that ask for that.
+    pub ty: Option<TypeRef>,
+}
+
+/// How programs of a kind may reach the packet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PacketRules {
+    /// Through pointers into it; `None`: not at all.
+    pub direct: Option<MemAccess>,
+    /// Through the legacy loads (`BPF_LD_ABS`, `BPF_LD_IND`).
+    pub legacy: LegacyLoads,
+}
+
+impl PacketRules {
+    /// No packet.
+    pub const NONE: Self = Self { direct: None, legacy: LegacyLoads::Refused };
+}
+
+/// Whether programs may contain legacy packet loads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LegacyLoads {
+    /// They may not.
+    Refused,
+    /// They may; a load outside the packet ends the program with 0.
+    Allowed,
 }
 
 /// What `R0` must be at the program's exit.

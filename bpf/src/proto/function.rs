@@ -1,6 +1,7 @@
 //! Host functions: kfuncs by name, helpers by number.
 
 use crate::ids::{HelperId, TypeRef};
+use crate::map::MapKind;
 
 use super::args::ArgProto;
 use super::returns::RetProto;
@@ -69,6 +70,49 @@ pub enum Intrinsic {
     MapLookup,
     /// Changes a map's values (`bpf_map_update_elem`, `bpf_map_delete_elem`).
     MapUpdate,
+    /// Leaves for another program and comes back only on failure (`bpf_tail_call`).
+    TailCall,
+    /// Runs a callback up to the first argument's number of times (`bpf_loop`).
+    Loop,
+    /// Runs a callback for each element (`bpf_for_each_map_elem`, `bpf_user_ringbuf_drain`).
+    ForEach,
+    /// Runs a callback at most once, before it returns (`bpf_find_vma`).
+    CallOnce,
+    /// Registers a callback that runs later, on its own (`bpf_timer_set_callback`).
+    CallLater,
+    /// Takes a spin lock.
+    SpinLock,
+    /// Gives it back.
+    SpinUnlock,
+    /// Exchanges a kptr in a map value (`bpf_kptr_xchg`).
+    KptrXchg,
+    /// Reserves memory that must be submitted or discarded (`bpf_ringbuf_reserve`).
+    Reserve,
+    /// Constructs a dynptr over program memory (`bpf_dynptr_from_mem`).
+    DynptrFromMem,
+    /// Constructs a dynptr over reserved memory (`bpf_ringbuf_reserve_dynptr`).
+    DynptrReserve,
+    /// Submits or discards what a dynptr owns.
+    DynptrRelease,
+    /// A slice of a dynptr's memory (`bpf_dynptr_data`).
+    DynptrData,
+}
+
+bitflags::bitflags! {
+    /// What a helper does beyond its arguments and result.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    pub struct HelperEffects: u32 {
+        /// May move the packet: pointers into it end.
+        const CHANGES_PACKET = 1 << 0;
+        /// Memory arguments may lie in the packet.
+        const PACKET_MEMORY = 1 << 1;
+        /// Only for programs with a GPL-compatible licence.
+        const GPL_ONLY = 1 << 2;
+        /// The result is a reference that belongs to the socket in the first argument, and dies with it.
+        const CASTS_REFERENCE = 1 << 3;
+        /// Allowed while a spin lock is held.
+        const WITH_SPIN_LOCK = 1 << 4;
+    }
 }
 
 /// Contract of a kfunc.
@@ -103,6 +147,10 @@ pub struct HelperProto {
     pub ret: RetProto,
     /// Flags, in the kfuncs' words.
     pub flags: KfuncFlags,
+    /// What it does beyond arguments and result.
+    pub effects: HelperEffects,
+    /// The kinds of map that it works on; `None` for any.
+    pub maps: Option<Vec<MapKind>>,
     /// Meaning beyond the contract.
     pub intrinsic: Option<Intrinsic>,
 }

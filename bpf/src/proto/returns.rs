@@ -1,7 +1,7 @@
 //! The result of a host function.
 
 use crate::btf::Signedness;
-use crate::ids::TypeRef;
+use crate::ids::{RecordId, TypeRef};
 use crate::insn::Size;
 
 use super::args::{ArgIdx, MemAccess, MemSize, Nullness};
@@ -40,6 +40,26 @@ pub enum RetKind {
         /// Ownership.
         trust: RetTrust,
     },
+    /// A number within `min..=max` as a signed value.
+    Range {
+        /// Least value.
+        min: i64,
+        /// Greatest value.
+        max: i64,
+    },
+    /// A negative error number, or a count that the size in this argument bounds.
+    CountOrErrno(ArgIdx),
+    /// A pointer to a record.
+    Record {
+        /// Which.
+        id: RecordId,
+        /// Ownership.
+        trust: RetTrust,
+    },
+    /// A pointer to this CPU's, or another CPU's, copy of the per-CPU variable in an argument.
+    PercpuOf(ArgIdx),
+    /// The host object that this argument (a kptr field) held before.
+    KptrOf(ArgIdx),
     /// A pointer to plain memory.
     Memory {
         /// Its size.
