@@ -8,6 +8,7 @@
 //! | [`encode`](mod@encode) | [`encode()`]: instructions to bytes |
 //! | [`display`] | the text form of instructions, ours and the kernel's |
 //! | [`asm`] | [`assemble`]: the text form back to instructions |
+//! | [`interp`] | the reference interpreter: what each instruction means |
 //! | [`program`] | [`Program`]: what the loader hands to the verifier |
 //! | [`proto`] | [`KfuncProto`], [`HelperProto`], [`EntryProto`], [`StructOpsProto`]: contracts, never addresses |
 //! | [`map`] | [`MapProto`]: the shape of a map |
@@ -24,6 +25,7 @@ pub mod display;
 pub mod encode;
 pub mod ids;
 pub mod insn;
+pub mod interp;
 pub mod map;
 mod opcode;
 pub mod program;
