@@ -100,24 +100,26 @@ OP2(void, cubic_on_ack, struct Flow *, flow, const struct AckSample *, sample)
 	/* Reno's window, with alpha 3 (1 - beta) / (1 + beta) = 9/17 until it has caught up (section 4.3). */
 	own->w_est += (own->w_est < own->prior ? ONE * 9 / 17 : ONE) * acked / cwnd;
 
-	target = w_cubic(own, t_ms + flow->srtt_us / 1000);
-	if (w_cubic(own, t_ms) < own->w_est)
-		target = own->w_est;
-	cwnd *= ONE;
-	if (target < cwnd)
-		target = cwnd;
-	if (target > cwnd * 3 / 2)
-		target = cwnd * 3 / 2;
-
-	/* (target - cwnd) / cwnd for each packet (section 4.4) */
-	own->fraction += (target - cwnd) * acked / flow->cwnd;
+	if (w_cubic(own, t_ms) < own->w_est) {
+		/* Reno-friendly region */
+		target = own->w_est > cwnd * ONE ? own->w_est - cwnd * ONE : 0;
+		if (own->fraction < target)
+			own->fraction = target;
+	} else {
+		/* (target - cwnd) / cwnd for each packet (section 4.4) */
+		target = w_cubic(own, t_ms + flow->srtt_us / 1000);
+		if (target < cwnd * ONE)
+			target = cwnd * ONE;
+		if (target > cwnd * ONE * 3 / 2)
+			target = cwnd * ONE * 3 / 2;
+		own->fraction += (target - cwnd * ONE) * acked / cwnd;
+	}
 	flow->cwnd += own->fraction / ONE;
 	own->fraction %= ONE;
 }
 
 /* Cuts to 0.7, and gives way faster if the last loss came at a larger window (sections 4.6 and 4.7). */
-SEC("struct_ops/on_loss")
-OP2(u32, cubic_on_loss, struct Flow *, flow, u32, lost)
+__inline u32 reduce(struct Flow *flow)
 {
 	struct cubic *own = (struct cubic *)flow->private;
 	u64 cwnd = flow->cwnd * ONE;
@@ -130,10 +132,24 @@ OP2(u32, cubic_on_loss, struct Flow *, flow, u32, lost)
 	return at_least_min(flow->cwnd * 7 / 10);
 }
 
+SEC("struct_ops/on_loss")
+OP2(u32, cubic_on_loss, struct Flow *, flow, u32, lost)
+{
+	return reduce(flow);
+}
+
+/* As after a loss (section 4.8); the host sets the window to one packet. */
+SEC("struct_ops/on_timeout")
+OP1(u32, cubic_on_timeout, struct Flow *, flow)
+{
+	return reduce(flow);
+}
+
 SEC(".struct_ops.link")
 struct cong_ops cubic = {
 	.init = (void *)cubic_init,
 	.on_ack = (void *)cubic_on_ack,
 	.on_loss = (void *)cubic_on_loss,
+	.on_timeout = (void *)cubic_on_timeout,
 	.name = "cubic",
 };

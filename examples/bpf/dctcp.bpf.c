@@ -34,8 +34,8 @@ OP2(void, dctcp_on_ack, struct Flow *, flow, const struct AckSample *, sample)
 	own->acked += sample->acked;
 	own->marked += sample->marked;
 	if (sample->number >= own->window_end) {
-		u64 share = own->marked * ALPHA_ONE / (own->acked ? own->acked : 1);
-		u64 alpha = own->alpha - (own->alpha >> SHIFT_G) + (share >> SHIFT_G);
+		u64 observed = own->marked * (ALPHA_ONE >> SHIFT_G) / (own->acked ? own->acked : 1);
+		u64 alpha = own->alpha - (own->alpha >> SHIFT_G) + observed;
 
 		own->alpha = alpha > ALPHA_ONE ? ALPHA_ONE : alpha;
 		own->acked = 0;

@@ -2,6 +2,7 @@
 
 use crate::flow::{AckSample, Flow};
 use crate::link::Ecn;
+use crate::native;
 
 /// Bit of [`CongOps::flags`]: packets may be marked instead of dropped, and marks are answered by `on_ecn`.
 pub const FLAG_ECN: u32 = 1;
@@ -76,7 +77,7 @@ pub trait Control {
     fn ecn(&self) -> Ecn;
 }
 
-/// A table of native functions, called directly.
+/// A table of native functions, called directly; Reno answers what it leaves out.
 pub struct Native(pub CongOps);
 
 impl Control for Native {
@@ -95,14 +96,11 @@ impl Control for Native {
     }
 
     fn on_ecn(&mut self, flow: &mut Flow, marked: u32) -> u32 {
-        self.0.on_ecn.unwrap_or(self.0.on_loss)(flow, marked)
+        self.0.on_ecn.unwrap_or(native::reno::on_ecn)(flow, marked)
     }
 
     fn on_timeout(&mut self, flow: &mut Flow) -> u32 {
-        match self.0.on_timeout {
-            Some(on_timeout) => on_timeout(flow),
-            None => (self.0.on_loss)(flow, 1),
-        }
+        self.0.on_timeout.unwrap_or(native::reno::on_timeout)(flow)
     }
 
     fn release(&mut self, flow: &mut Flow) {

@@ -6,13 +6,14 @@
 //! | [`flow`] | what programs see: the flow, the sample of an ACK, the path |
 //! | [`native`] | Reno, CUBIC and DCTCP in Rust |
 //! | [`transfer`], [`link`], [`rng`] | the emulated network: sender, bottleneck, random losses |
-//! | [`trace`], [`plot`] | what is recorded, and how it is shown |
+//! | [`trace`], [`plot`], [`report`] | what is recorded, and how it is shown |
 
 pub mod cong;
 pub mod flow;
 pub mod link;
 pub mod native;
 pub mod plot;
+pub mod report;
 pub mod rng;
 pub mod trace;
 pub mod transfer;

@@ -7,14 +7,14 @@ pub mod reno;
 use crate::cong::{CongOps, FLAG_ECN, name};
 use crate::flow::{Flow, STATE_OPEN};
 
-/// Reno as a table of native functions: the default of the slot.
+/// Reno as a table of native functions: the default of the slot, which also answers what an object leaves out.
 pub fn reno() -> CongOps {
     CongOps {
         init: None,
         on_ack: reno::on_ack,
         on_loss: reno::on_loss,
-        on_ecn: None,
-        on_timeout: None,
+        on_ecn: Some(reno::on_ecn),
+        on_timeout: Some(reno::on_timeout),
         release: None,
         name: name("native"),
         flags: 0,
@@ -27,6 +27,7 @@ pub fn cubic() -> CongOps {
         init: Some(cubic::init),
         on_ack: cubic::on_ack,
         on_loss: cubic::on_loss,
+        on_timeout: Some(cubic::on_timeout),
         name: name("native-cubic"),
         ..reno()
     }

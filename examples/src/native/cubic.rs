@@ -54,12 +54,15 @@ fn congestion_avoidance(flow: &mut Flow, acked: u64) {
     let step = if flow.private[W_EST] < flow.private[PRIOR] { ONE * 9 / 17 } else { ONE };
     flow.private[W_EST] += step * acked / cwnd;
 
-    let curve = w_cubic(flow, t_ms + rtt_ms);
-    let target = if w_cubic(flow, t_ms) < flow.private[W_EST] { flow.private[W_EST] } else { curve };
-    let target = target.clamp(cwnd * ONE, cwnd * ONE * 3 / 2);
-
-    // (target - cwnd) / cwnd for each packet (section 4.4).
-    flow.private[FRACTION] += (target - cwnd * ONE) * acked / cwnd;
+    if w_cubic(flow, t_ms) < flow.private[W_EST] {
+        // Reno-friendly region.
+        let ahead = flow.private[W_EST].saturating_sub(cwnd * ONE);
+        flow.private[FRACTION] = flow.private[FRACTION].max(ahead);
+    } else {
+        // (target - cwnd) / cwnd for each packet (section 4.4).
+        let target = w_cubic(flow, t_ms + rtt_ms).clamp(cwnd * ONE, cwnd * ONE * 3 / 2);
+        flow.private[FRACTION] += (target - cwnd * ONE) * acked / cwnd;
+    }
     flow.cwnd += (flow.private[FRACTION] / ONE) as u32;
     flow.private[FRACTION] %= ONE;
 }
@@ -96,6 +99,11 @@ pub fn on_loss(flow: &mut Flow, _lost: u32) -> u32 {
     flow.private[EPOCH_US] = 0;
     flow.private[FRACTION] = 0;
     (flow.cwnd * 7 / 10).max(MIN_WINDOW)
+}
+
+/// As after a loss (section 4.8); the caller sets the window to one packet.
+pub fn on_timeout(flow: &mut Flow) -> u32 {
+    on_loss(flow, 1)
 }
 
 /// The integer cube root, within one above or at the true one; 7 Newton steps from the power of two above it.

@@ -30,9 +30,9 @@ pub fn on_ack(flow: &mut Flow, sample: &AckSample) {
     flow.private[ACKED] += u64::from(sample.acked);
     flow.private[MARKED] += u64::from(sample.marked);
     if sample.number >= flow.private[WINDOW_END] {
-        let share = (flow.private[MARKED] * ALPHA_ONE) / flow.private[ACKED].max(1);
+        let observed = flow.private[MARKED] * (ALPHA_ONE >> SHIFT_G) / flow.private[ACKED].max(1);
         let alpha = flow.private[ALPHA];
-        flow.private[ALPHA] = (alpha - (alpha >> SHIFT_G) + (share >> SHIFT_G)).min(ALPHA_ONE);
+        flow.private[ALPHA] = (alpha - (alpha >> SHIFT_G) + observed).min(ALPHA_ONE);
         flow.private[ACKED] = 0;
         flow.private[MARKED] = 0;
         flow.private[WINDOW_END] = flow.next_number;

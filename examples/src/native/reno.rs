@@ -26,6 +26,16 @@ pub(super) fn additive_increase(flow: &mut Flow, acked: u32) {
     }
 }
 
+/// Marks count as losses (RFC 3168, section 6.1.2).
+pub fn on_ecn(flow: &mut Flow, _marked: u32) -> u32 {
+    (flow.cwnd / 2).max(MIN_WINDOW)
+}
+
+/// As after a loss (RFC 5681, section 3.1); the caller sets the window to one packet.
+pub fn on_timeout(flow: &mut Flow) -> u32 {
+    on_loss(flow, 1)
+}
+
 /// RFC 5681, equation 4, with the window in place of the flight.
 pub fn on_loss(flow: &mut Flow, _lost: u32) -> u32 {
     record_loss(flow);
