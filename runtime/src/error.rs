@@ -34,6 +34,14 @@ pub enum RunError {
         /// What was passed.
         value: u64,
     },
+    /// An operation returned a number that its result's Rust type does not have.
+    #[error("program `{program}` returned {value:#x}, which is no value of the operation's result")]
+    BadReturn {
+        /// The program.
+        program: String,
+        /// What was in `R0`.
+        value: u64,
+    },
     /// The CFI hash in front of the entry is not the prototype's: the code was not entered.
     #[error(
         "entry of `{program}` carries CFI hash {found:#010x}, the caller's prototype has {expected:#010x}"

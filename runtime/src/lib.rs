@@ -4,7 +4,11 @@
 pub mod declare;
 mod enter;
 mod error;
+#[allow(dead_code, reason = "its user is the object loader")]
+pub mod helpers;
 pub mod loader;
+#[allow(dead_code, reason = "its user is the object loader")]
+pub mod maps;
 mod program;
 pub mod registry;
 #[allow(dead_code, unreachable_pub, reason = "its users are the shims that the macros generate")]

@@ -11,6 +11,10 @@ pub(crate) struct ProgramCore {
 }
 
 impl ProgramCore {
+    pub(crate) fn log(&self, line: &str) {
+        let _ = line;
+    }
+
     /// Entry of the compiled code.
     pub(crate) fn entry(&self) -> EntryAddr {
         self.entry

@@ -83,6 +83,11 @@ impl<'p> Run<'p> {
         CallSite { program: &self.program.name }
     }
 
+    /// Gives a line to the runtime's logger.
+    pub(crate) fn log(&self, line: &str) {
+        self.program.log(line);
+    }
+
     /// Records the first fault and makes compiled code leave. Later faults of the same run are dropped.
     pub(crate) fn abort(&self, fault: RunError) {
         let first = self.fault.take().unwrap_or_else(|| Box::new(fault));

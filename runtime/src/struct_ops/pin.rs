@@ -48,6 +48,7 @@ pub struct Faulted;
 #[derive(Clone, Copy, Debug)]
 pub struct Handover {
     pub(crate) object: usize,
+    /// INVARIANT 3: sound to call once with `object` on this thread; the wrapper has given the reference up.
     pub(crate) release: Release,
 }
 
@@ -135,27 +136,21 @@ pub struct OpEntry<'g> {
 }
 
 impl OpEntry<'_> {
-    /// Calls the program with `args` as its context.
+    /// Calls the program with `args` as its context, for operations that take no reference and return a number or nothing.
     ///
     /// # Errors
     /// The program did not run to its end (or, if the hash is not the entry's, not at all). What it owned was released, the
     /// table was ejected from the slot, and [`Link::fault`](super::Link::fault) tells why.
     #[inline]
     pub fn call<const N: usize>(&self, hash: u32, args: &mut [u64; N]) -> Result<u64, Faulted> {
-        let run = Run::new(self.cell.program());
-        let value = self.enter(&run, hash, args);
-        if run.is_clean() {
-            // Nothing is owned and nothing on the heap: skip the drop.
-            std::mem::forget(run);
-            return Ok(value);
-        }
-        self.settle(run, value, Returns::Value)
+        self.call_in(hash, args, |_| {}, |value, _| Ok(value))
     }
 
     /// Like [`call`](Self::call), for operations that are given references or return one.
     ///
     /// # Errors
     /// As for `call`. References in `given` that the program had not passed on were released.
+    #[inline]
     pub fn call_with<const N: usize>(
         &self,
         hash: u32,
@@ -163,13 +158,53 @@ impl OpEntry<'_> {
         given: &[Handover],
         returns: Returns,
     ) -> Result<u64, Faulted> {
+        let hand_over = |run: &Run<'_>| {
+            for handover in given {
+                // SAFETY: INVARIANT 3.
+                unsafe { run.own(handover.object, handover.release) };
+            }
+        };
+        let take_over = |value: u64, run: &Run<'_>| match returns {
+            Returns::Owned if value != 0 && !run.disown(value as usize) => Err(value),
+            Returns::Owned | Returns::Value => Ok(value),
+        };
+        self.call_in(hash, args, hand_over, take_over)
+    }
+
+    /// Like [`call`](Self::call), for every operation: `prepare` enters into the run what is handed over with `args`, `decode`
+    /// makes the result of `R0` and takes out of the run what is handed back, or gives the number that is no value of `R`.
+    ///
+    /// # Errors
+    /// As for `call`; or `R0` held no value of `R`. References that were handed over and not passed on were released.
+    #[inline]
+    pub(crate) fn call_in<R, const N: usize>(
+        &self,
+        hash: u32,
+        args: &mut [u64; N],
+        prepare: impl FnOnce(&Run<'_>),
+        decode: impl FnOnce(u64, &Run<'_>) -> Result<R, u64>,
+    ) -> Result<R, Faulted> {
         let run = Run::new(self.cell.program());
-        for handover in given {
-            // SAFETY: `Handover`'s constructors demand what `own` demands, and the wrapper has given the reference up.
-            unsafe { run.own(handover.object, handover.release) };
-        }
+        prepare(&run);
         let value = self.enter(&run, hash, args);
-        self.settle(run, value, returns)
+        if run.is_aborted() {
+            return Err(self.failed(run));
+        }
+        match decode(value, &run) {
+            Ok(result) if run.is_clean() => {
+                // Nothing is owned and nothing on the heap: skip the drop.
+                std::mem::forget(run);
+                Ok(result)
+            }
+            Ok(_) => {
+                run.abort(RunError::Unbalanced { program: run.program().name.clone() });
+                Err(self.failed(run))
+            }
+            Err(value) => {
+                run.abort(RunError::BadReturn { program: run.program().name.clone(), value });
+                Err(self.failed(run))
+            }
+        }
     }
 
     #[inline]
@@ -202,20 +237,11 @@ impl OpEntry<'_> {
     }
 
     #[cold]
-    fn settle(&self, run: Run<'_>, value: u64, returns: Returns) -> Result<u64, Faulted> {
-        if !run.is_aborted() {
-            let moved_out = returns == Returns::Owned
-                && value != 0
-                && usize::try_from(value).is_ok_and(|object| run.disown(object));
-            if run.is_clean() && (moved_out || returns == Returns::Value || value == 0) {
-                return Ok(value);
-            }
-            run.abort(RunError::Unbalanced { program: run.program().name.clone() });
-        }
+    fn failed(&self, run: Run<'_>) -> Faulted {
         if let Some(fault) = run.finish() {
             self.version.poison(*fault);
             self.core.eject(self.version);
         }
-        Err(Faulted)
+        Faulted
     }
 }

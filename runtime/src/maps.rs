@@ -1,0 +1,262 @@
+//! [`Map`]: storage that programs and the host share.
+//!
+//! Values are plain bytes at addresses that stay valid as long as the map, so programs work on them directly; the host copies them
+//! in and out. Any number of threads and programs may use a map at the same time.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `memory` | shared words; the only unsafe code of maps |
+//! | `array` | arrays, and the global data of objects |
+//! | `hash` | hash maps |
+
+mod array;
+mod hash;
+mod memory;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use opswap_bpf::MapProto;
+use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
+
+use self::array::ArrayMap;
+use self::hash::HashMap;
+use crate::error::MapError;
+
+pub(crate) use self::memory::read_passed;
+
+/// Whether an update may create or replace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UpdateMode {
+    /// Either (`BPF_ANY`).
+    Any,
+    /// Only create (`BPF_NOEXIST`).
+    IfAbsent,
+    /// Only replace (`BPF_EXIST`).
+    IfPresent,
+}
+
+impl UpdateMode {
+    /// The mode with the kernel's number.
+    pub fn from_flags(flags: u64) -> Option<Self> {
+        match flags {
+            0 => Some(Self::Any),
+            1 => Some(Self::IfAbsent),
+            2 => Some(Self::IfPresent),
+            3.. => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Storage {
+    Array(ArrayMap),
+    Hash(HashMap),
+}
+
+/// A map. Handles are shared: [`Object::map`](crate::Object::map) gives an `Arc`.
+pub struct Map {
+    proto: Arc<MapProto>,
+    storage: Storage,
+    /// The host may not write any more either.
+    frozen: AtomicBool,
+}
+
+impl Map {
+    /// Creates an empty map, if its memory is at most `limit` bytes.
+    pub(crate) fn new(proto: Arc<MapProto>, limit: u64) -> Result<Self, MapError> {
+        if !proto.fields.is_empty() {
+            return Err(MapError::Definition {
+                what: "the number of locks, timers and kernel pointers in a value",
+                found: proto.fields.len() as u64,
+                expected: "0: values are plain bytes",
+            });
+        }
+        let storage = if proto.kind == MapKind::Array {
+            Storage::Array(ArrayMap::new(&proto, limit)?)
+        } else if proto.kind == MapKind::Hash {
+            Storage::Hash(HashMap::new(&proto, limit)?)
+        } else {
+            return Err(MapError::UnsupportedKind { kind: proto.kind });
+        };
+        Ok(Self { proto, storage, frozen: AtomicBool::new(false) })
+    }
+
+    /// The map's shape.
+    pub fn proto(&self) -> &MapProto {
+        &self.proto
+    }
+
+    /// Number of elements; of an array, its size.
+    pub fn len(&self) -> u32 {
+        match &self.storage {
+            Storage::Array(map) => map.len(),
+            Storage::Hash(map) => map.len(),
+        }
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A copy of the value with this key.
+    ///
+    /// # Errors
+    /// The key has the wrong size.
+    pub fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, MapError> {
+        self.check_size("the key", key, self.proto.key_size)?;
+        Ok(with_words(key, |key| match &self.storage {
+            Storage::Array(map) => map.read(index(key)),
+            Storage::Hash(map) => map.read(key),
+        }))
+    }
+
+    /// Creates or replaces the value with this key.
+    ///
+    /// # Errors
+    /// Key or value have the wrong size, the map is full or read-only, or `mode` forbids it.
+    pub fn update(&self, key: &[u8], value: &[u8], mode: UpdateMode) -> Result<(), MapError> {
+        self.check_size("the key", key, self.proto.key_size)?;
+        self.check_size("the value", value, self.proto.value_size)?;
+        if self.frozen.load(Ordering::Relaxed) {
+            return Err(MapError::ReadOnly);
+        }
+        with_words(key, |key| with_words(value, |value| self.write(key, value, mode)))
+    }
+
+    /// Deletes the element with this key.
+    ///
+    /// # Errors
+    /// The key has the wrong size, there is no such element, or elements of this kind of map cannot be deleted.
+    pub fn delete(&self, key: &[u8]) -> Result<(), MapError> {
+        self.check_size("the key", key, self.proto.key_size)?;
+        if self.frozen.load(Ordering::Relaxed) {
+            return Err(MapError::ReadOnly);
+        }
+        with_words(key, |key| self.remove(key))
+    }
+
+    /// All keys. Elements that come or go meanwhile may be in it or not.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        match &self.storage {
+            Storage::Array(map) => (0..map.len()).map(|index| index.to_ne_bytes().to_vec()).collect(),
+            Storage::Hash(map) => map.keys(),
+        }
+    }
+
+    /// Refuses every write by the host from now on.
+    pub fn freeze(&self) {
+        self.frozen.store(true, Ordering::Relaxed);
+    }
+
+    /// Address of the value with this key, for a program.
+    #[inline]
+    pub(crate) fn find(&self, key: &[u64]) -> Option<usize> {
+        match &self.storage {
+            Storage::Array(map) => map.find(index(key)),
+            Storage::Hash(map) => map.find(key),
+        }
+    }
+
+    /// An update by a program.
+    pub(crate) fn update_by_program(
+        &self,
+        key: &[u64],
+        value: &[u64],
+        mode: UpdateMode,
+    ) -> Result<(), MapError> {
+        self.writable_by_programs()?;
+        self.write(key, value, mode)
+    }
+
+    /// A deletion by a program.
+    pub(crate) fn delete_by_program(&self, key: &[u64]) -> Result<(), MapError> {
+        self.writable_by_programs()?;
+        self.remove(key)
+    }
+
+    fn writable_by_programs(&self) -> Result<(), MapError> {
+        if self.proto.flags & BPF_F_RDONLY_PROG != 0 { Err(MapError::ReadOnly) } else { Ok(()) }
+    }
+
+    fn write(&self, key: &[u64], value: &[u64], mode: UpdateMode) -> Result<(), MapError> {
+        match &self.storage {
+            Storage::Array(map) => map.update(index(key), value, mode),
+            Storage::Hash(map) => map.update(key, value, mode),
+        }
+    }
+
+    fn remove(&self, key: &[u64]) -> Result<(), MapError> {
+        match &self.storage {
+            Storage::Array(_) => Err(MapError::Unsupported),
+            Storage::Hash(map) => map.delete(key),
+        }
+    }
+
+    fn check_size(&self, what: &'static str, bytes: &[u8], expected: u32) -> Result<(), MapError> {
+        if bytes.len() == expected as usize {
+            Ok(())
+        } else {
+            Err(MapError::WrongSize { what, found: bytes.len(), expected })
+        }
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("name", &self.proto.name)
+            .field("kind", &self.proto.kind)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The index in an array's key.
+fn index(key: &[u64]) -> u32 {
+    // The first four bytes of the first word; the rest is 0.
+    key.first().and_then(|&word| u32::try_from(word).ok()).unwrap_or(u32::MAX)
+}
+
+/// Bytes as words, without the heap when they are few.
+fn with_words<R>(bytes: &[u8], run: impl FnOnce(&[u64]) -> R) -> R {
+    with_scratch(bytes.len(), |words| {
+        for (word, chunk) in words.iter_mut().zip(bytes.chunks(memory::WORD)) {
+            let mut value = [0; memory::WORD];
+            value[..chunk.len()].copy_from_slice(chunk);
+            *word = u64::from_ne_bytes(value);
+        }
+        run(words)
+    })
+}
+
+/// Zeroed words for `bytes` bytes, on the stack when they are few.
+#[inline]
+pub(crate) fn with_scratch<R>(bytes: usize, run: impl FnOnce(&mut [u64]) -> R) -> R {
+    match memory::words_for(bytes) {
+        1 => run(&mut [0; 1]),
+        2 => run(&mut [0; 2]),
+        words @ ..=8 => run(&mut [0; 8][..words]),
+        words => run(&mut vec![0; words]),
+    }
+}
+
+fn store_words(to: &[AtomicU64], from: &[u64]) {
+    for (word, value) in to.iter().zip(from) {
+        word.store(*value, Ordering::Relaxed);
+    }
+}
+
+fn expect(
+    what: &'static str,
+    found: u64,
+    expected: &'static str,
+    holds: impl FnOnce(u64) -> bool,
+) -> Result<(), MapError> {
+    if holds(found) { Ok(()) } else { Err(MapError::Definition { what, found, expected }) }
+}
+
+#[cfg(test)]
+mod tests;
