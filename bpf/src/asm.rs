@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 pub use error::{AsmError, AsmErrorKind};
 
 use crate::ids::{BtfId, InsnIdx, MapId};
-use crate::insn::{CallTarget, Imm64, Insn, JumpForm};
+use crate::insn::{CallTarget, Insn};
 use cursor::{Cursor, Place};
 use statement::{Statement, statement};
 
@@ -152,32 +152,8 @@ impl LabelUse<'_> {
         };
         let distance = i64::from(label.0) - i64::from(self.slot.0) - 1;
         let far = || self.place.error(AsmErrorKind::TooFar { distance });
-        let long = i32::try_from(distance).map_err(|_| far());
-        let short = i16::try_from(distance).map_err(|_| far());
-        Ok(match insn {
-            Insn::Jump { form: JumpForm::Short, .. } => {
-                Insn::Jump { form: JumpForm::Short, offset: short?.into() }
-            }
-            Insn::Jump { form: JumpForm::Long, .. } => Insn::Jump { form: JumpForm::Long, offset: long? },
-            Insn::Branch { op, width, dst, src, .. } => Insn::Branch { op, width, dst, src, offset: short? },
-            Insn::MayGoto { .. } => Insn::MayGoto { offset: short? },
-            Insn::Call { .. } => Insn::Call { target: CallTarget::Subprog(long?) },
-            Insn::LoadImm64 { dst, .. } => Insn::LoadImm64 { dst, imm: Imm64::Func(long?) },
-            Insn::Alu { .. }
-            | Insn::Mov { .. }
-            | Insn::MovSx { .. }
-            | Insn::Neg { .. }
-            | Insn::ByteSwap { .. }
-            | Insn::LoadImm64Tail
-            | Insn::Load { .. }
-            | Insn::Store { .. }
-            | Insn::Atomic { .. }
-            | Insn::LoadAcquire { .. }
-            | Insn::StoreRelease { .. }
-            | Insn::LoadPacket { .. }
-            | Insn::CallReg { .. }
-            | Insn::Exit => insn,
-        })
+        let offset = i32::try_from(distance).ok();
+        offset.and_then(|offset| insn.with_relative_offset(offset)).ok_or_else(far)
     }
 }
 

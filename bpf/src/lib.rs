@@ -10,6 +10,7 @@
 //! | [`asm`] | [`assemble`]: the text form back to instructions |
 //! | [`interp`] | the reference interpreter: what each instruction means |
 //! | [`program`] | [`Program`]: what the loader hands to the verifier |
+//! | `random` (feature) | random programs that a verifier should accept, for differential tests |
 //! | [`proto`] | [`KfuncProto`], [`HelperProto`], [`EntryProto`], [`StructOpsProto`]: contracts, never addresses |
 //! | [`map`] | [`MapProto`]: the shape of a map |
 //! | [`btf`] | [`Btf`]: the type model |
@@ -30,6 +31,9 @@ pub mod map;
 mod opcode;
 pub mod program;
 pub mod proto;
+#[cfg(feature = "random")]
+pub mod random;
+mod relative;
 
 pub use asm::assemble;
 pub use btf::{Btf, BtfType};
