@@ -6,13 +6,29 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `elf` | the container's tables |
+//! | `parse` | sections to programs, maps, tables and imports |
+//! | `code` | code sections, functions and what instructions refer to |
+//! | `references` | relocations of code |
+//! | `maps`, `globals`, `fields` | declared maps, global data, special fields of values |
+//! | `tables` | `.struct_ops` |
+//! | `link` | one program with its subprograms, for one host |
 //! | `error` | [`ObjectError`]: what is wrong, in which section, at which byte |
 //! | `image` | [`ProgramImage`], [`MapImage`], [`StructOpsImage`], [`Extern`]: what an object contains |
 //! | `resolve` | [`Resolve`]: the host's answers to imports |
 
+mod code;
+mod elf;
 mod error;
+mod fields;
+mod globals;
 mod image;
+mod link;
+mod maps;
+mod parse;
+mod references;
 mod resolve;
+mod tables;
 
 use std::sync::Arc;
 
@@ -32,6 +48,9 @@ pub struct ObjectFile {
     btf: Option<Arc<Btf>>,
     license: License,
     programs: Vec<ProgramImage>,
+    /// Index into the code's functions for each program, ascending.
+    entries: Vec<usize>,
+    code: code::Code,
     maps: Vec<MapImage>,
     struct_ops: Vec<StructOpsImage>,
     externs: Vec<Extern>,
@@ -43,7 +62,7 @@ impl ObjectFile {
     /// # Errors
     /// Names the section and the byte offset that could not be read or make no sense.
     pub fn parse(bytes: &[u8]) -> Result<Self, ObjectError> {
-        Err(ObjectError::Elf { problem: ElfProblem::Truncated { what: "file header", len: bytes.len() } })
+        parse::parse(bytes)
     }
 
     /// Lays out program number `program` for the host behind `resolve`: its own slots first, then those of every
@@ -59,8 +78,7 @@ impl ObjectFile {
         kind: ProgramKind,
         resolve: &dyn Resolve,
     ) -> Result<Program, ObjectError> {
-        let _ = (kind, resolve);
-        Err(ObjectError::NoSuchProgram { index: program, programs: self.programs.len() })
+        link::link(self, program, kind, resolve)
     }
 
     /// The object's own types.

@@ -1,7 +1,7 @@
 //! [`ObjectError`]: why an object file could not be read or linked.
 
-use opswap_bpf::InsnIdx;
 use opswap_bpf::btf::BtfError;
+use opswap_bpf::{DecodeError, InsnIdx};
 
 use super::resolve::ResolveError;
 
@@ -58,6 +58,18 @@ pub enum ObjectError {
         section: &'static str,
         /// What is wrong.
         source: BtfError,
+    },
+    /// A function contains bytes that are no instruction.
+    #[error("program `{program}`: section `{section}`, offset {offset:#x}: {source}")]
+    Decode {
+        /// Program that reaches the function.
+        program: String,
+        /// The function's section.
+        section: String,
+        /// Byte offset in it.
+        offset: u64,
+        /// What is wrong; its slot counts from the start of the function.
+        source: DecodeError,
     },
     /// An import cannot be served.
     #[error("program `{program}`, {at}: `{name}`: {source}")]
