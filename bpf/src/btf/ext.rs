@@ -1,5 +1,8 @@
 //! BTF.ext: what an object says about its instructions, by ELF section: functions, source lines, CO-RE relocations.
 
+use std::borrow::Cow;
+use std::ffi::CStr;
+
 use super::Btf;
 use super::cursor::{Cursor, preamble, u32_at};
 use super::error::{BtfError, BtfSection};
@@ -186,7 +189,8 @@ fn read_relocation(record: &mut Cursor<'_>) -> Result<CoreRelo, BtfError> {
 
 impl Btf {
     /// The string at an offset of the string section that was read: BTF.ext refers to its names so.
-    pub fn string_at(&self, offset: u32) -> Option<&str> {
+    /// Bytes that are no UTF-8, as lines of source code may have them, are replaced.
+    pub fn string_at(&self, offset: u32) -> Option<Cow<'_, str>> {
         let mut at = offset as usize;
         if let Some(base) = &self.base {
             let base_len = base.string_section().ok()?.len();
@@ -196,6 +200,6 @@ impl Btf {
             }
         }
         let rest = self.strings.as_ref()?.get(at..)?;
-        std::ffi::CStr::from_bytes_until_nul(rest).ok()?.to_str().ok()
+        Some(CStr::from_bytes_until_nul(rest).ok()?.to_string_lossy())
     }
 }

@@ -1,6 +1,7 @@
 //! Bytes to [`Btf`]: the container and the records, each with its byte offset in every error. What the records mean
 //! together is judged by `validate`.
 
+use std::ffi::CStr;
 use std::sync::Arc;
 
 use super::error::{BtfError, BtfSection};
@@ -126,10 +127,11 @@ impl Header {
     }
 }
 
-/// The string sections, and the budget for copies out of them.
+/// The string sections, and the budget for copies out of them. Only what types are called is judged: lines of source
+/// code, which BTF.ext refers to, stand in the same section.
 struct Names<'a> {
     base: &'a [u8],
-    own: &'a str,
+    own: &'a [u8],
     budget: usize,
 }
 
@@ -145,29 +147,26 @@ impl<'a> Names<'a> {
         if own.last().is_some_and(|last| *last != 0) {
             return fail(own.len() - 1, "the last string is not terminated".into());
         }
-        if let Some(at) = own.iter().position(|&byte| (1..0x20).contains(&byte) || byte == 0x7f) {
-            return fail(at, format!("control character {:#04x} in a name", own[at]));
-        }
-        match std::str::from_utf8(own) {
-            Ok(own) => Ok(Self { base, own, budget: MAX_NAME_BYTES }),
-            Err(error) => fail(error.valid_up_to(), "a name is not UTF-8".into()),
-        }
+        Ok(Self { base, own, budget: MAX_NAME_BYTES })
     }
 
     /// The string at an offset as the format counts: the base's strings first.
     fn get(&mut self, offset: u32) -> Result<String, String> {
-        let at = offset as usize;
-        let name = match at.checked_sub(self.base.len()) {
-            Some(at) => self.own.get(at..).and_then(|rest| rest.split_once('\0')).map(|(name, _)| name),
-            None => std::ffi::CStr::from_bytes_until_nul(&self.base[at..])
-                .ok()
-                .and_then(|name| name.to_str().ok()),
-        };
         if offset == 0 {
             return Ok(String::new());
         }
-        let name =
-            name.ok_or_else(|| format!("name offset {offset:#x} is not a string of the string section"))?;
+        let at = offset as usize;
+        let rest = match at.checked_sub(self.base.len()) {
+            Some(at) => self.own.get(at..),
+            None => self.base.get(at..),
+        };
+        let name = rest
+            .and_then(|rest| CStr::from_bytes_until_nul(rest).ok())
+            .ok_or_else(|| format!("name offset {offset:#x} is not in the string section"))?;
+        let name = name.to_str().map_err(|_| format!("the name at {offset:#x} is not UTF-8"))?;
+        if let Some(control) = name.bytes().find(|byte| byte.is_ascii_control()) {
+            return Err(format!("the name at {offset:#x} contains the control character {control:#04x}"));
+        }
         self.budget = self
             .budget
             .checked_sub(name.len())

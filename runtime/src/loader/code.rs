@@ -69,7 +69,9 @@ pub(super) struct Code {
 impl Code {
     /// Index of the function that begins at a place.
     pub(super) fn function_at(&self, section: usize, offset: u32) -> Option<usize> {
-        self.functions.binary_search_by_key(&(section, offset), |function| (function.section, function.offset)).ok()
+        self.functions
+            .binary_search_by_key(&(section, offset), |function| (function.section, function.offset))
+            .ok()
     }
 
     /// The function's bytes.

@@ -119,8 +119,11 @@ impl<'a> Elf<'a> {
             header.sections(LittleEndian, bytes).map_err(|error| damaged("section headers", error))?;
         let mut sections = Vec::with_capacity(table.len());
         for section in table.iter() {
-            sections
-                .push(read_section(bytes, text("section names", table.section_name(LittleEndian, section))?, section)?);
+            sections.push(read_section(
+                bytes,
+                text("section names", table.section_name(LittleEndian, section))?,
+                section,
+            )?);
         }
         let symbol_table = table
             .symbols(LittleEndian, bytes, elf::SHT_SYMTAB)
@@ -148,8 +151,9 @@ impl<'a> Elf<'a> {
                 continue;
             };
             let target = section.sh_info(LittleEndian) as usize;
-            let target =
-                sections.get_mut(target).ok_or_else(|| damaged("relocations", format!("for section {target}")))?;
+            let target = sections
+                .get_mut(target)
+                .ok_or_else(|| damaged("relocations", format!("for section {target}")))?;
             read_relocations(relocations, symbols.len(), target)?;
         }
         Ok(Self { sections, symbols })
@@ -264,8 +268,7 @@ fn read_relocations(
     for relocation in relocations {
         let offset = relocation.r_offset(LittleEndian);
         let symbol = relocation.r_sym(LittleEndian) as usize;
-        let fail =
-            |reason| Err(ObjectError::Section { section: target.name.into(), offset, reason });
+        let fail = |reason| Err(ObjectError::Section { section: target.name.into(), offset, reason });
         if symbol >= symbols {
             return fail(format!("relocation against symbol {symbol}; there are {symbols}"));
         }

@@ -120,7 +120,9 @@ impl<'a> Search<'a> {
         let members = self.btf.members(id).unwrap_or_default();
         let member = members
             .iter()
-            .find(|member| member.name == node && self.btf.name_of(self.btf.skip_modifiers(member.ty)) == node_type)
+            .find(|member| {
+                member.name == node && self.btf.name_of(self.btf.skip_modifiers(member.ty)) == node_type
+            })
             .ok_or_else(|| {
                 format!("tag `contains:{tag}`: `{owner}` has no member `struct {node_type} {node}`")
             })?;

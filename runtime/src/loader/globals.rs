@@ -57,8 +57,7 @@ pub(super) fn global_map(
     let value_size = u32::try_from(section.size).map_err(|_| fail("larger than 4 GiB".into()))?;
     let mut initial = section.data.to_vec();
     initial.resize(section.size as usize, 0);
-    let value_type =
-        btf.and_then(|btf| btf.find(section.name, |ty| matches!(ty, BtfType::Datasec { .. })));
+    let value_type = btf.and_then(|btf| btf.find(section.name, |ty| matches!(ty, BtfType::Datasec { .. })));
     let fields = match (btf, value_type) {
         (Some(btf), Some(datasec)) => special_fields(btf, datasec).map_err(fail)?,
         (Some(_) | None, Some(_) | None) => Vec::new(),

@@ -46,7 +46,7 @@ pub(super) fn link(
         linker.fill(function)?;
         next += 1;
     }
-    linker.connect()?;
+    linker.connect();
     let flags = match image.sleepable {
         Sleepable::Yes => LoadFlags::SLEEPABLE,
         Sleepable::No => LoadFlags::empty(),
@@ -120,6 +120,10 @@ impl<'a> Linker<'a> {
         let function = &object.code.functions[index];
         let section = &object.code.sections[function.section];
         let start = self.starts[&index];
+        if let Some(relocation) = within(&section.relocations, function, |record| record.offset).first() {
+            let reason = "a CO-RE relocation; these are not applied".to_owned();
+            return Err(self.error(function, relocation.offset, reason));
+        }
         let references = within(&section.references, function, |reference| reference.offset);
         for slot in 0..function.len / SLOT as u32 {
             let offset = function.offset + slot * SLOT as u32;
@@ -153,9 +157,14 @@ impl<'a> Linker<'a> {
                 let imm = match to {
                     Target::Map(map) => Imm64::Map(MapRef::Idx(MapId(map))),
                     Target::Data { map, offset: base } => {
-                        let byte = u64::from(base).checked_add(addend).and_then(|byte| u32::try_from(byte).ok());
+                        let byte =
+                            u64::from(base).checked_add(addend).and_then(|byte| u32::try_from(byte).ok());
                         let byte = byte.ok_or_else(|| {
-                            self.error(function, offset, format!("byte {addend:#x} of global data is out of range"))
+                            self.error(
+                                function,
+                                offset,
+                                format!("byte {addend:#x} of global data is out of range"),
+                            )
                         })?;
                         Imm64::MapValue { map: MapRef::Idx(MapId(map)), offset: byte }
                     }
@@ -173,7 +182,10 @@ impl<'a> Linker<'a> {
                 };
                 Ok(Insn::LoadImm64 { dst, imm })
             }
-            (Insn::Call { target: CallTarget::Subprog(distance) }, Target::Code { section, offset: base }) => {
+            (
+                Insn::Call { target: CallTarget::Subprog(distance) },
+                Target::Code { section, offset: base },
+            ) => {
                 let target = i64::from(base) + (i64::from(distance) + 1) * SLOT as i64;
                 self.refer(function, offset, at, section, target)?;
                 Ok(insn)
@@ -226,23 +238,18 @@ impl<'a> Linker<'a> {
     }
 
     /// Writes the distances, now that every function has its place.
-    fn connect(&mut self) -> Result<(), ObjectError> {
+    fn connect(&mut self) {
         for &(at, function) in &self.pending {
             let start = self.starts[&function];
             let distance = i64::from(start) - i64::from(at) - 1;
             // Slots are fewer than 2^20.
             let distance = i32::try_from(distance).unwrap_or(i32::MAX);
-            match &mut self.insns[at as usize] {
-                Insn::Call { target: CallTarget::Subprog(to) } => *to = distance,
-                Insn::LoadImm64 { imm: Imm64::Func(to), .. } => *to = distance,
-                other => {
-                    let function = &self.object.code.functions[function];
-                    let reason = format!("`{other:?}` cannot name `{}`", function.name);
-                    return Err(self.error(function, function.offset, reason));
-                }
+            if let Insn::Call { target: CallTarget::Subprog(to) }
+            | Insn::LoadImm64 { imm: Imm64::Func(to), .. } = &mut self.insns[at as usize]
+            {
+                *to = distance;
             }
         }
-        Ok(())
     }
 
     fn import(
@@ -278,7 +285,9 @@ impl<'a> Linker<'a> {
         let request = Import { name: &import.name, ty: import.ty, btf: self.object.btf.as_deref() };
         match import.kind {
             ExternKind::Kfunc => self.resolve.kfunc(request).map(Served::Kfunc),
-            ExternKind::Variable | ExternKind::Address => self.resolve.variable(request).map(Served::Variable),
+            ExternKind::Variable | ExternKind::Address => {
+                self.resolve.variable(request).map(Served::Variable)
+            }
             ExternKind::Config => {
                 Err(ResolveError::Unknown { what: "configuration value", near: None, known: Vec::new() })
             }
@@ -286,7 +295,8 @@ impl<'a> Linker<'a> {
     }
 
     fn subprogs(&self) -> Vec<Subprog> {
-        let functions = self.placed.iter().map(|index| (self.starts[index], &self.object.code.functions[*index]));
+        let functions =
+            self.placed.iter().map(|index| (self.starts[index], &self.object.code.functions[*index]));
         functions
             .map(|(start, function)| Subprog {
                 start: InsnIdx(start),
@@ -334,4 +344,3 @@ impl<'a> Linker<'a> {
         }
     }
 }
-

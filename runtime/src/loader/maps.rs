@@ -20,14 +20,12 @@ fn fail(offset: impl Into<u64>, reason: String) -> ObjectError {
 
 /// Reads the declarations; what their `values` hold comes later, with [`fill_entries`].
 pub(super) fn declared_maps(reader: &mut Reader<'_>) -> Result<(), ObjectError> {
-    if let Some(at) = reader.elf.section("maps") {
-        if !reader.elf.sections[at].data.is_empty() {
-            return Err(ObjectError::Section {
-                section: "maps".into(),
-                offset: 0,
-                reason: "maps declared as `struct bpf_map_def` are not read: declare them in `.maps`".into(),
-            });
-        }
+    if reader.elf.section("maps").is_some_and(|at| !reader.elf.sections[at].data.is_empty()) {
+        return Err(ObjectError::Section {
+            section: "maps".into(),
+            offset: 0,
+            reason: "maps declared as `struct bpf_map_def` are not read: declare them in `.maps`".into(),
+        });
     }
     let Some(at) = reader.elf.section(SECTION) else { return Ok(()) };
     if reader.elf.sections[at].content != Content::Data {
@@ -136,9 +134,11 @@ impl Declaration<'_> {
                 }
             }
             _ => {
-                return Err("unknown attribute; known are type, max_entries, map_flags, key, key_size, value, \
+                return Err(
+                    "unknown attribute; known are type, max_entries, map_flags, key, key_size, value, \
                             value_size, values, numa_node, pinning and map_extra"
-                    .into());
+                        .into(),
+                );
             }
         }
         Ok(())
@@ -147,7 +147,11 @@ impl Declaration<'_> {
     /// `__uint(NAME, N)`: a pointer to an array of N.
     fn number(&self, ty: BtfId) -> Result<u32, String> {
         let array = self.btf.pointee(ty).map(|to| self.btf.resolve(to));
-        if let Some(BtfType::Array(array)) = array { Ok(array.count) } else { Err("expected `__uint`".into()) }
+        if let Some(BtfType::Array(array)) = array {
+            Ok(array.count)
+        } else {
+            Err("expected `__uint`".into())
+        }
     }
 
     /// `__type(NAME, T)`: a pointer to T.

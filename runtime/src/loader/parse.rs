@@ -172,7 +172,7 @@ impl Reader<'_> {
         let Some(btf) = &self.btf else { return Vec::new() };
         let mut records: Vec<T> = all
             .iter()
-            .filter(|section| btf.string_at(section.name) == Some(name))
+            .filter(|section| btf.string_at(section.name).as_deref() == Some(name))
             .flat_map(|section| section.records.iter().copied())
             .collect();
         records.sort_by_key(offset);
@@ -231,7 +231,8 @@ impl Reader<'_> {
             reason: format!("function `{}`: {reason}", symbol.name),
         };
         let end = symbol.value.checked_add(symbol.size).filter(|&end| end <= len);
-        let end = end.ok_or_else(|| fail(format!("its {} bytes end after the section ({len})", symbol.size)))?;
+        let end =
+            end.ok_or_else(|| fail(format!("its {} bytes end after the section ({len})", symbol.size)))?;
         if symbol.size == 0 {
             return Err(fail("it has no instructions (the symbol's size is 0)".into()));
         }

@@ -18,11 +18,8 @@ pub(super) fn references(reader: &Reader<'_>, code: usize) -> Result<Vec<Referen
     let section = &reader.elf.sections[index];
     let mut references: Vec<Reference> = Vec::with_capacity(section.relocations.len());
     for relocation in &section.relocations {
-        let fail = |reason| ObjectError::Section {
-            section: section.name.into(),
-            offset: relocation.offset,
-            reason,
-        };
+        let fail =
+            |reason| ObjectError::Section { section: section.name.into(), offset: relocation.offset, reason };
         let instruction = instruction(section.data, relocation).map_err(fail)?;
         let to = target(reader, relocation, instruction).map_err(fail)?;
         let offset = u32::try_from(relocation.offset).map_err(|_| fail("beyond 4 GiB".into()))?;
@@ -43,7 +40,9 @@ fn instruction<'a>(code: &'a [u8], relocation: &Relocation) -> Result<&'a [u8; 8
     let (expected, what) = match kind {
         R_BPF_64_64 => (LOAD_IMM64, "a 64-bit immediate load"),
         R_BPF_64_32 => (CALL, "a call"),
-        other => return Err(format!("relocation type {other}; expected 1 (R_BPF_64_64) or 10 (R_BPF_64_32)")),
+        other => {
+            return Err(format!("relocation type {other}; expected 1 (R_BPF_64_64) or 10 (R_BPF_64_32)"));
+        }
     };
     let slot = usize::try_from(offset).ok().and_then(|at| code.get(at..)).and_then(|rest| rest.first_chunk());
     let slot: &[u8; 8] = slot.ok_or("a relocation after the last instruction")?;
@@ -77,7 +76,8 @@ fn target(reader: &Reader<'_>, relocation: &Relocation, slot: &[u8; 8]) -> Resul
             let immediate = u32::from_le_bytes([slot[4], slot[5], slot[6], slot[7]]);
             let addend = if symbol.kind == SymbolKind::Section { u64::from(immediate) } else { 0 };
             let map = reader.declared.get(&(symbol.value + addend)).copied();
-            map.map(Target::Map).ok_or_else(|| format!("no map begins at {:#x} of `.maps`", symbol.value + addend))
+            map.map(Target::Map)
+                .ok_or_else(|| format!("no map begins at {:#x} of `.maps`", symbol.value + addend))
         }
         Role::Tables(..) | Role::Ignored => Err(format!(
             "refers to `{}` in section `{}`, which holds neither code nor data of programs",

@@ -25,10 +25,12 @@ fn read_section(
     autoload: Autoload,
     tables: &mut Vec<StructOpsImage>,
 ) -> Result<(), ObjectError> {
-    let fail = |offset: u64, reason: String| ObjectError::Section { section: section.name.into(), offset, reason };
-    let btf = reader.btf.as_ref().ok_or_else(|| {
-        fail(0, "tables of operations need BTF: compile with `-g`".into())
-    })?;
+    let fail =
+        |offset: u64, reason: String| ObjectError::Section { section: section.name.into(), offset, reason };
+    let btf = reader
+        .btf
+        .as_ref()
+        .ok_or_else(|| fail(0, "tables of operations need BTF: compile with `-g`".into()))?;
     let datasec = btf.find(section.name, |ty| matches!(ty, BtfType::Datasec { .. }));
     let Some(BtfType::Datasec { vars, .. }) = datasec.and_then(|id| btf.get(id)) else {
         if section.data.is_empty() {
@@ -39,10 +41,14 @@ fn read_section(
     for var in vars {
         let offset = var.offset as usize;
         let name = btf.name_of(var.ty);
-        let (ty, size) = table_type(btf, var.ty).map_err(|why| fail(offset as u64, format!("`{name}`: {why}")))?;
+        let (ty, size) =
+            table_type(btf, var.ty).map_err(|why| fail(offset as u64, format!("`{name}`: {why}")))?;
         let end = offset.saturating_add(size as usize);
         let data = section.data.get(offset..end).ok_or_else(|| {
-            fail(offset as u64, format!("`{name}`: its {size} bytes end after the section ({})", section.data.len()))
+            fail(
+                offset as u64,
+                format!("`{name}`: its {size} bytes end after the section ({})", section.data.len()),
+            )
         })?;
         let mut table = StructOpsImage {
             name: name.to_owned(),
@@ -98,7 +104,10 @@ fn read_op(
         return Err(format!("`{}` is not defined in this object", symbol.name));
     };
     let program = reader.program_at(section, target).ok_or_else(|| {
-        format!("expected a program, found `{}` in section `{}`", symbol.name, reader.elf.sections[section].name)
+        format!(
+            "expected a program, found `{}` in section `{}`",
+            symbol.name, reader.elf.sections[section].name
+        )
     })?;
     Ok(OpImage { offset: u32::try_from(offset).unwrap_or(u32::MAX), program })
 }

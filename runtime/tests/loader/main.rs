@@ -1,0 +1,6 @@
+//! The object loader, over real objects, damaged objects, and the sources that they were compiled from.
+
+mod hostile;
+mod hosts;
+mod linking;
+mod objects;
