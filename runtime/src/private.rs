@@ -1,0 +1,30 @@
+//! What expansions of the macros name. Not public API: anything here may change in any release.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `shim` | the functions that compiled code calls |
+//! | `op` | the way from a typed wrapper into an operation |
+//! | `describe` | constants that the macros compose descriptors of |
+
+mod describe;
+mod op;
+mod shim;
+
+pub use core;
+pub use linkme;
+
+pub use crate::declare::{
+    AccessDecl, ArgDecl, ArgShape, DeclHeader, DeclKind, EnumeratorDecl, IntForm, KfuncDecl, MemberDecl,
+    OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, Tie, TypeDecl, TypeExpr,
+    TypeForm, TypeKey, cfi_hash,
+};
+pub use crate::registry::{KFUNCS, STRUCT_OPS, TYPES};
+pub use crate::struct_ops::pin::PinGuard;
+pub use crate::struct_ops::table::StructOpsType;
+pub use crate::types::{BtfEnum, BtfObject, BtfType, KfuncArg, KfuncRet, OpArg, OpRet, ViaEnum};
+
+pub use describe::{arg_shape, data_member, member, op_arg_shape, op_member, op_ret_shape, ret_shape};
+pub use op::{call, op_value};
+pub use shim::{
+    KfuncName, shim0, shim1, shim2, shim3, shim4, shim5, shim6, shim7, shim8, shim9, shim10, shim11, shim12,
+};

@@ -1,0 +1,229 @@
+//! Shims: what compiled code calls in place of a kfunc. Generic over the kfunc's own zero-sized type, one instance each.
+//!
+//! A shim turns registers into Rust values, calls, and turns the result into a register. A value that its type does not have and a
+//! panic end the run; nothing unwinds into compiled code.
+
+use opswap_jit::RunHeader;
+
+use crate::declare::{ArgForm, ArgShape, MemRule, ShimAddr};
+use crate::run::{self, BadArgument, Run};
+use crate::types::{Decode, Encode, KfuncArg, KfuncRet, Raw};
+
+/// Most registers of a kfunc, the ones on the stack included.
+const MAX_REGS: usize = 12;
+
+/// Names for messages: implemented by a marker type that each expansion makes.
+pub trait KfuncName: 'static {
+    /// The kfunc.
+    const NAME: &'static str;
+    /// Its parameters.
+    const ARGS: &'static [&'static str];
+}
+
+/// All registers of a call; those beyond the kfunc's own are not looked at.
+type Regs = [u64; MAX_REGS];
+
+const fn shape<A: KfuncArg>() -> ArgShape {
+    <A::Via as Decode<A>>::SHAPE
+}
+
+/// # Safety
+/// As for [`Decode::decode`], for the registers from `at` on.
+#[inline(always)]
+unsafe fn decode<K: KfuncName, A: KfuncArg>(
+    regs: &Regs,
+    at: usize,
+    index: usize,
+    run: &Run<'_>,
+) -> Result<A, BadArgument> {
+    let first = if at < MAX_REGS { regs[at] } else { 0 };
+    let second = if at + 1 < MAX_REGS { regs[at + 1] } else { 0 };
+    let raw = Raw { first, second, run };
+    // SAFETY: the caller's promise.
+    let value = unsafe { <A::Via as Decode<A>>::decode(raw) };
+    value.map_err(|value| BadArgument { argument: K::ARGS[index], value })
+}
+
+/// Bytes that an argument reaches, and whether it may write them.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u64,
+    bytes: u64,
+    mem: MemRule,
+}
+
+#[inline(always)]
+fn span(shape: &ArgShape, regs: &Regs, at: usize) -> Option<Span> {
+    let bytes = match shape.form {
+        ArgForm::Memory => u64::from(shape.bytes),
+        ArgForm::Slice => regs[at + 1] & 0xffff_ffff,
+        ArgForm::Scalar
+        | ArgForm::Checked
+        | ArgForm::Constant
+        | ArgForm::Object
+        | ArgForm::KptrSlot
+        | ArgForm::Str
+        | ArgForm::Map
+        | ArgForm::Dynptr
+        | ArgForm::Iter
+        | ArgForm::Callback
+        | ArgForm::Implicit
+        | ArgForm::Ignored
+        | ArgForm::Raw => return None,
+    };
+    Some(Span { start: regs[at], bytes, mem: shape.mem })
+}
+
+/// Whether two memory arguments could overlap while one of them is written. Known at compile time, so most shims check nothing.
+const fn may_alias(shapes: &[ArgShape]) -> bool {
+    let (mut memory, mut written) = (0, 0);
+    let mut at = 0;
+    while at < shapes.len() {
+        if matches!(shapes[at].form, ArgForm::Memory | ArgForm::Slice) {
+            memory += 1;
+            if !matches!(shapes[at].mem, MemRule::Read) {
+                written += 1;
+            }
+        }
+        at += 1;
+    }
+    memory > 1 && written > 0
+}
+
+/// Rust's rule for `&mut`, checked on the bytes: no other memory argument of the call overlaps a written one.
+fn check_aliases<K: KfuncName>(shapes: &[ArgShape], regs: &Regs) -> Result<(), BadArgument> {
+    let mut spans = [None; MAX_REGS];
+    let mut at = 0;
+    for (index, shape) in shapes.iter().enumerate() {
+        spans[index] = span(shape, regs, at);
+        at += usize::from(shape.regs);
+    }
+    for (index, later) in spans.iter().enumerate() {
+        let Some(later) = later else { continue };
+        for earlier in spans[..index].iter().flatten() {
+            let apart = earlier.start.saturating_add(earlier.bytes) <= later.start
+                || later.start.saturating_add(later.bytes) <= earlier.start;
+            let shared = earlier.mem == MemRule::Read && later.mem == MemRule::Read;
+            if !apart && !shared {
+                return Err(BadArgument { argument: K::ARGS[index], value: later.start });
+            }
+        }
+    }
+    Ok(())
+}
+
+const fn total(shapes: &[ArgShape]) -> usize {
+    let mut regs = 0;
+    let mut at = 0;
+    while at < shapes.len() {
+        regs += shapes[at].regs as usize;
+        at += 1;
+    }
+    assert!(regs <= MAX_REGS, "a kfunc takes at most 12 registers: a slice counts as two");
+    regs
+}
+
+/// First register of argument `index`.
+const fn first_reg(shapes: &[ArgShape], index: usize) -> usize {
+    let mut regs = 0;
+    let mut at = 0;
+    while at < index {
+        regs += shapes[at].regs as usize;
+        at += 1;
+    }
+    regs
+}
+
+/// The value of a zero-sized function item, of which `shimN` was given one.
+///
+/// # Safety
+/// A value of `F` exists, and `F: Copy`.
+#[inline(always)]
+unsafe fn item<F: Copy>() -> F {
+    const { assert!(size_of::<F>() == 0, "a kfunc is a function item") };
+    // SAFETY: `F` has no bytes, so any pointer that is aligned will do; by the caller there is a value to copy.
+    unsafe { std::ptr::dangling::<F>().read() }
+}
+
+macro_rules! shims {
+    ($($make:ident $narrow:ident $wide:ident ($($arg:ident $value:ident $index:literal),*);)*) => {$(
+        /// The shim of a kfunc with so many Rust parameters.
+        #[doc(hidden)]
+        pub const fn $make<K, F, $($arg,)* R>(_kfunc: F) -> ShimAddr
+        where
+            K: KfuncName,
+            F: Fn($($arg),*) -> R + Copy + 'static,
+            $($arg: KfuncArg,)*
+            R: KfuncRet,
+        {
+            if const { total(&[$(shape::<$arg>()),*]) } <= 5 {
+                let shim: unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64 =
+                    $narrow::<K, F, $($arg,)* R>;
+                // SAFETY: only the type is erased; the JIT calls it with its own again.
+                ShimAddr(unsafe { std::mem::transmute::<_, unsafe extern "C" fn()>(shim) })
+            } else {
+                let shim: unsafe extern "C" fn(
+                    u64, u64, u64, u64, u64, *mut RunHeader, u64, u64, u64, u64, u64, u64, u64,
+                ) -> u64 = $wide::<K, F, $($arg,)* R>;
+                // SAFETY: only the type is erased; the JIT calls it with its own again.
+                ShimAddr(unsafe { std::mem::transmute::<_, unsafe extern "C" fn()>(shim) })
+            }
+        }
+
+        unsafe extern "C" fn $narrow<K: KfuncName, F: Fn($($arg),*) -> R + Copy, $($arg: KfuncArg,)* R: KfuncRet>(
+            r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
+        ) -> u64 {
+            let regs = [r1, r2, r3, r4, r5, 0, 0, 0, 0, 0, 0, 0];
+            let body = |run: &Run<'_>| shims!(@body K F R regs run ($($arg $value $index),*));
+            // SAFETY: `run` is what compiled code passed.
+            unsafe { run::shim(run, K::NAME, body) }
+        }
+
+        #[expect(clippy::too_many_arguments, reason = "the calling convention of kfuncs with more than five registers")]
+        unsafe extern "C" fn $wide<K: KfuncName, F: Fn($($arg),*) -> R + Copy, $($arg: KfuncArg,)* R: KfuncRet>(
+            r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
+            s6: u64, s7: u64, s8: u64, s9: u64, s10: u64, s11: u64, s12: u64,
+        ) -> u64 {
+            let regs = [r1, r2, r3, r4, r5, s6, s7, s8, s9, s10, s11, s12];
+            let body = |run: &Run<'_>| shims!(@body K F R regs run ($($arg $value $index),*));
+            // SAFETY: `run` is what compiled code passed.
+            unsafe { run::shim(run, K::NAME, body) }
+        }
+    )*};
+    (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ()) => {{
+        let _ = &$regs;
+        // SAFETY: `shimN` was given a value of `F`.
+        let kfunc = unsafe { item::<$F>() };
+        Ok(<$R::Via as Encode<$R>>::encode(kfunc(), $run))
+    }};
+    (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ($($arg:ident $value:ident $index:literal),+)) => {{
+        if const { may_alias(&[$(shape::<$arg>()),*]) } {
+            check_aliases::<$K>(const { &[$(shape::<$arg>()),*] }, &$regs)?;
+        }
+        $(
+            let at = const { first_reg(shims!(@shapes $($arg)+), $index) };
+            // SAFETY: the registers are what compiled code passed; the verifier proved them against the shapes.
+            let $value = unsafe { decode::<$K, $arg>(&$regs, at, $index, $run) }?;
+        )+
+        // SAFETY: `shimN` was given a value of `F`.
+        let kfunc = unsafe { item::<$F>() };
+        Ok(<$R::Via as Encode<$R>>::encode(kfunc($($value),+), $run))
+    }};
+    (@shapes $($arg:ident)+) => { &[$(shape::<$arg>()),+] };
+}
+
+shims! {
+    shim0 narrow0 wide0 ();
+    shim1 narrow1 wide1 (A a 0);
+    shim2 narrow2 wide2 (A a 0, B b 1);
+    shim3 narrow3 wide3 (A a 0, B b 1, C c 2);
+    shim4 narrow4 wide4 (A a 0, B b 1, C c 2, D d 3);
+    shim5 narrow5 wide5 (A a 0, B b 1, C c 2, D d 3, E e 4);
+    shim6 narrow6 wide6 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5);
+    shim7 narrow7 wide7 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6);
+    shim8 narrow8 wide8 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7);
+    shim9 narrow9 wide9 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8);
+    shim10 narrow10 wide10 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9);
+    shim11 narrow11 wide11 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10);
+    shim12 narrow12 wide12 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10, N n 11);
+}

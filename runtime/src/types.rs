@@ -1,0 +1,44 @@
+//! The types and traits that appear in signatures of kfuncs and operations, and in structs that programs see.
+//!
+//! What a parameter means is a constant of a trait on its type. The traits a user meets are safe to implement, because each names a
+//! `Via`: one of the carriers below, whose `unsafe impl`s in this folder do the conversion and state what it asks of the registers.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `btf` | [`BtfType`], [`BtfObject`]: types with a C type; numbers |
+//! | `fields` | pointers, cells and atomics as fields |
+//! | `pod` | [`Pod`]: types for which any bytes are a value |
+//! | `arg`, `ret` | [`KfuncArg`], [`KfuncRet`]: program to host and back |
+//! | `op` | [`OpArg`], [`OpRet`]: host to program and back |
+//! | `number`, `checked`, `constant` | numbers; `bool` and enums; [`Const`] |
+//! | `pointee`, `memory` | references to objects and to plain memory; slices and strings |
+//! | `kref`, `cell`, `errno`, `rcu` | [`KRef`], [`BpfCell`], [`Errno`], [`Rcu`] |
+
+mod arg;
+mod btf;
+mod cell;
+mod checked;
+mod constant;
+mod errno;
+mod fields;
+mod kref;
+mod memory;
+mod number;
+mod op;
+mod pod;
+mod pointee;
+mod rcu;
+mod ret;
+
+pub use arg::{Decode, KfuncArg, Raw};
+pub use btf::{BtfObject, BtfType};
+pub use cell::{BpfCell, CellValue};
+pub use checked::{BtfEnum, ViaEnum};
+pub use constant::{Const, ConstSize, Ignored};
+pub use errno::{Errno, ErrnoPayload};
+pub use kref::KRef;
+pub use op::{DecodeRet, EncodeArg, OpArg, OpRet, OpValue};
+pub use pod::Pod;
+pub use pointee::{Pointee, PointeeMut, ViaMut, ViaRef};
+pub use rcu::Rcu;
+pub use ret::{Encode, KfuncRet};

@@ -1,0 +1,46 @@
+//! [`KfuncArg`]: what a kfunc may take.
+
+use crate::declare::ArgShape;
+use crate::run::Run;
+
+/// A type that a kfunc may take as a parameter.
+#[diagnostic::on_unimplemented(
+    message = "a kfunc cannot take a `{Self}`",
+    label = "no BPF program can pass this",
+    note = "kfuncs take numbers, `bool`, `&T`, `&mut T` and `KRef<T>` of types with `#[derive(opswap::Btf)]`, `Option` of these \
+            pointers, `&[u8]`, `&mut [u8]`, `&CStr` and the marker types of `opswap`"
+)]
+pub trait KfuncArg: Sized {
+    /// Who converts it.
+    #[doc(hidden)]
+    type Via: Decode<Self>;
+}
+
+/// The registers of one argument, as compiled code passed them.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Raw<'r> {
+    pub(crate) first: u64,
+    pub(crate) second: u64,
+    pub(crate) run: &'r Run<'r>,
+}
+
+/// Converts registers to a `T`.
+///
+/// # Safety
+/// For every value of the registers that `SHAPE` allows, `decode` is sound: `SHAPE` asks for all that it relies on.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(message = "`{Self}` does not convert registers to a `{T}`")]
+pub unsafe trait Decode<T> {
+    /// What the verifier demands.
+    const SHAPE: ArgShape;
+
+    /// The value, or the number that is none.
+    ///
+    /// # Errors
+    /// The register's value, when it is no value of `T`.
+    ///
+    /// # Safety
+    /// The registers hold what `SHAPE` demands, and what they point to stays so until the call is over.
+    unsafe fn decode(raw: Raw<'_>) -> Result<T, u64>;
+}

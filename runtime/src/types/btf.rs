@@ -1,0 +1,89 @@
+//! [`BtfType`]: types that have a C type.
+
+use crate::declare::{AccessDecl, IntForm, NullDecl, PointerDecl, TypeExpr, TypeKey};
+
+/// A type that programs can see: it has a C type, and a rule for what programs may do with a field of it.
+///
+/// Derive it for structs, unions and enums; numbers, arrays and pointers have it.
+#[diagnostic::on_unimplemented(
+    message = "programs cannot see a `{Self}`: it has no C type",
+    label = "no C type is known for this",
+    note = "for a type of your own: `#[derive(opswap::Btf)]` with `#[repr(C)]`",
+    note = "to keep a field from programs: `#[btf(skip)]`"
+)]
+pub trait BtfType {
+    /// Its C type.
+    #[doc(hidden)]
+    const EXPR: TypeExpr;
+    /// What programs may do with a field of this type.
+    #[doc(hidden)]
+    const ACCESS: AccessDecl = AccessDecl::ReadWrite;
+    /// What a pointer read from such a field is.
+    #[doc(hidden)]
+    const POINTER: PointerDecl = PointerDecl::Untrusted;
+    /// May that pointer be NULL?
+    #[doc(hidden)]
+    const NULL: NullDecl = NullDecl::Nullable;
+}
+
+/// A struct or union that programs hold pointers to. Derived with [`BtfType`].
+#[diagnostic::on_unimplemented(
+    message = "programs cannot hold a pointer to a `{Self}`",
+    label = "not a type that programs know",
+    note = "derive it: `#[derive(opswap::Btf)]` with `#[repr(C)]`"
+)]
+pub trait BtfObject: BtfType + 'static {
+    /// Its key.
+    #[doc(hidden)]
+    const KEY: TypeKey;
+}
+
+macro_rules! plain_numbers {
+    ($($ty:ty: $form:ident),*) => {$(
+        impl BtfType for $ty {
+            const EXPR: TypeExpr = TypeExpr::int(size_of::<$ty>() as u32, IntForm::$form);
+        }
+    )*};
+}
+
+plain_numbers!(
+    u8: Unsigned, u16: Unsigned, u32: Unsigned, u64: Unsigned, u128: Unsigned, usize: Unsigned,
+    i8: Signed, i16: Signed, i32: Signed, i64: Signed, i128: Signed, isize: Signed
+);
+
+impl BtfType for f32 {
+    const EXPR: TypeExpr = TypeExpr::float(4);
+}
+
+impl BtfType for f64 {
+    const EXPR: TypeExpr = TypeExpr::float(8);
+}
+
+macro_rules! numbers_with_invariants {
+    ($($ty:ty: $form:ident),*) => {$(
+        /// Some bytes are no value of this type, so programs may only read it.
+        impl BtfType for $ty {
+            const EXPR: TypeExpr = TypeExpr::int(size_of::<$ty>() as u32, IntForm::$form);
+            const ACCESS: AccessDecl = AccessDecl::ReadOnly;
+        }
+    )*};
+}
+
+numbers_with_invariants!(
+    bool: Bool, char: Unsigned,
+    std::num::NonZeroU8: Unsigned, std::num::NonZeroU16: Unsigned, std::num::NonZeroU32: Unsigned,
+    std::num::NonZeroU64: Unsigned, std::num::NonZeroUsize: Unsigned,
+    std::num::NonZeroI8: Signed, std::num::NonZeroI16: Signed, std::num::NonZeroI32: Signed,
+    std::num::NonZeroI64: Signed, std::num::NonZeroIsize: Signed
+);
+
+impl<T: BtfType, const N: usize> BtfType for [T; N] {
+    const EXPR: TypeExpr = T::EXPR.array(N);
+    const ACCESS: AccessDecl = T::ACCESS;
+    const POINTER: PointerDecl = T::POINTER;
+    const NULL: NullDecl = T::NULL;
+}
+
+impl BtfType for std::ffi::c_void {
+    const EXPR: TypeExpr = TypeExpr::VOID;
+}

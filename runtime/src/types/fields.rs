@@ -1,0 +1,68 @@
+//! Pointers, cells and atomics as fields of structs that programs see.
+//!
+//! Programs never write a pointer. An owned or borrowed pointer is borrowed from its parent when read; a raw one is untrusted.
+
+use std::sync::atomic;
+
+use crate::declare::{AccessDecl, IntForm, NullDecl, PointerDecl, TypeExpr};
+
+use super::btf::{BtfObject, BtfType};
+use super::cell::{BpfCell, CellValue};
+use super::kref::KRef;
+
+macro_rules! borrowed_pointers {
+    ($([$($generics:tt)*] $ty:ty: $null:ident),* $(,)?) => {$(
+        impl<$($generics)*> BtfType for $ty {
+            const EXPR: TypeExpr = T::EXPR.ptr();
+            const ACCESS: AccessDecl = AccessDecl::ReadOnly;
+            const POINTER: PointerDecl = PointerDecl::Borrowed;
+            const NULL: NullDecl = NullDecl::$null;
+        }
+    )*};
+}
+
+borrowed_pointers!(
+    [T: BtfObject] Box<T>: NonNull,
+    [T: BtfObject] Option<Box<T>>: Nullable,
+    ['a, T: BtfObject] &'a T: NonNull,
+    ['a, T: BtfObject] Option<&'a T>: Nullable,
+    [T: BtfObject] KRef<T>: NonNull,
+    [T: BtfObject] Option<KRef<T>>: Nullable,
+);
+
+impl<T: BtfType> BtfType for *const T {
+    const EXPR: TypeExpr = T::EXPR.constant().ptr();
+    const ACCESS: AccessDecl = AccessDecl::ReadOnly;
+}
+
+impl<T: BtfType> BtfType for *mut T {
+    const EXPR: TypeExpr = T::EXPR.ptr();
+    const ACCESS: AccessDecl = AccessDecl::ReadOnly;
+}
+
+impl<T: CellValue + BtfType> BtfType for BpfCell<T> {
+    const EXPR: TypeExpr = T::EXPR;
+    const ACCESS: AccessDecl = AccessDecl::Shared;
+}
+
+macro_rules! atomics {
+    ($($ty:ty: $form:ident),*) => {$(
+        impl BtfType for $ty {
+            const EXPR: TypeExpr = TypeExpr::int(size_of::<$ty>() as u32, IntForm::$form);
+            const ACCESS: AccessDecl = AccessDecl::Shared;
+        }
+    )*};
+}
+
+atomics!(
+    atomic::AtomicU8: Unsigned, atomic::AtomicU16: Unsigned, atomic::AtomicU32: Unsigned,
+    atomic::AtomicU64: Unsigned, atomic::AtomicUsize: Unsigned,
+    atomic::AtomicI8: Signed, atomic::AtomicI16: Signed, atomic::AtomicI32: Signed,
+    atomic::AtomicI64: Signed, atomic::AtomicIsize: Signed
+);
+
+/// Two of its 256 bytes are values, so programs may only read it.
+impl BtfType for atomic::AtomicBool {
+    const EXPR: TypeExpr = TypeExpr::int(1, IntForm::Bool);
+    const ACCESS: AccessDecl = AccessDecl::ReadOnly;
+}

@@ -1,0 +1,33 @@
+//! [`Pod`]: types for which any bytes are a value.
+
+use super::btf::BtfType;
+
+/// A type without padding for which any bytes are a value: what programs may pass as plain memory.
+#[diagnostic::on_unimplemented(
+    message = "a program cannot pass a `{Self}` as plain memory: not every pattern of bytes is a value of it",
+    label = "not plain data",
+    note = "numbers and arrays of numbers are plain data"
+)]
+pub trait Pod: BtfType + Copy + sealed::Plain + 'static {}
+
+mod sealed {
+    /// Keeps [`super::Pod`] in this file.
+    ///
+    /// # Safety
+    /// The type has no padding, and any bytes of its size are a value.
+    pub unsafe trait Plain {}
+}
+
+macro_rules! plain {
+    ($($ty:ty),*) => {$(
+        impl Pod for $ty {}
+        // SAFETY: a primitive number.
+        unsafe impl sealed::Plain for $ty {}
+    )*};
+}
+
+plain!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64);
+
+impl<T: Pod, const N: usize> Pod for [T; N] {}
+// SAFETY: an array of `Plain` has no padding between its elements, and each is a value.
+unsafe impl<T: sealed::Plain, const N: usize> sealed::Plain for [T; N] {}

@@ -1,0 +1,148 @@
+//! [`KfuncRet`]: what a kfunc may return; the carriers of owned and borrowed pointers and of results.
+
+use crate::declare::{IntForm, NullDecl, RetForm, RetShape, TrustDecl, TypeExpr};
+use crate::run::Run;
+
+use super::btf::BtfObject;
+use super::errno::{Errno, ErrnoPayload};
+use super::kref::KRef;
+use super::pointee::{ViaKRef, ViaRef};
+
+/// A type that a kfunc may return.
+#[diagnostic::on_unimplemented(
+    message = "a kfunc cannot return a `{Self}`",
+    label = "no BPF program can receive this",
+    note = "kfuncs return numbers, `bool`, `()`, `Result<u32, Errno>`, `KRef<T>` and `&T` of types with `#[derive(opswap::Btf)]`, \
+            and `Option` of these pointers"
+)]
+pub trait KfuncRet: Sized {
+    /// Who converts it.
+    #[doc(hidden)]
+    type Via: Encode<Self>;
+}
+
+/// Converts a `T` to what `R0` holds.
+///
+/// # Safety
+/// What `encode` returns is what `SHAPE` promises, and an owned reference stands in the run's ledger.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(message = "`{Self}` does not convert a `{T}` to a register")]
+pub unsafe trait Encode<T> {
+    /// What the verifier may rely on.
+    const SHAPE: RetShape;
+
+    /// The register's value.
+    fn encode(value: T, run: &Run<'_>) -> u64;
+}
+
+/// Carrier of `()`.
+#[doc(hidden)]
+pub enum ViaUnit {}
+
+impl KfuncRet for () {
+    type Via = ViaUnit;
+}
+
+// SAFETY: nothing is promised.
+unsafe impl Encode<()> for ViaUnit {
+    const SHAPE: RetShape = RetShape::new(RetForm::Void, TypeExpr::VOID);
+
+    fn encode((): (), _run: &Run<'_>) -> u64 {
+        0
+    }
+}
+
+/// Carrier of results.
+#[doc(hidden)]
+pub enum ViaResult {}
+
+impl<T: ErrnoPayload> KfuncRet for Result<T, Errno> {
+    type Via = ViaResult;
+}
+
+// SAFETY: any number is what the shape promises.
+unsafe impl<T: ErrnoPayload> Encode<Result<T, Errno>> for ViaResult {
+    const SHAPE: RetShape = {
+        let mut shape = RetShape::new(RetForm::ErrnoOr, TypeExpr::int(8, IntForm::Signed));
+        shape.bytes = 8;
+        shape.int = IntForm::Signed;
+        shape
+    };
+
+    fn encode(value: Result<T, Errno>, _run: &Run<'_>) -> u64 {
+        match value {
+            Ok(value) => u64::from(value.payload()),
+            Err(errno) => u64::from(errno.number()).wrapping_neg(),
+        }
+    }
+}
+
+const fn object<T: BtfObject>(trust: TrustDecl) -> RetShape {
+    let mut shape = RetShape::new(RetForm::Object, T::EXPR);
+    shape.trust = trust;
+    shape
+}
+
+impl<T: BtfObject + Send + Sync> KfuncRet for KRef<T> {
+    type Via = ViaKRef;
+}
+
+// SAFETY: the pointer is to an object of type `T` that is alive while the reference is; the reference stands in the ledger.
+unsafe impl<T: BtfObject + Send + Sync> Encode<KRef<T>> for ViaKRef {
+    const SHAPE: RetShape = object::<T>(TrustDecl::Owned);
+
+    fn encode(value: KRef<T>, run: &Run<'_>) -> u64 {
+        hand_out(value, run)
+    }
+}
+
+impl<T: BtfObject + Send + Sync> KfuncRet for Option<KRef<T>> {
+    type Via = ViaKRef;
+}
+
+// SAFETY: as for `KRef<T>`, or NULL.
+unsafe impl<T: BtfObject + Send + Sync> Encode<Option<KRef<T>>> for ViaKRef {
+    const SHAPE: RetShape = object::<T>(TrustDecl::Owned).nullable();
+
+    fn encode(value: Option<KRef<T>>, run: &Run<'_>) -> u64 {
+        value.map_or(0, |value| hand_out(value, run))
+    }
+}
+
+fn hand_out<T>(value: KRef<T>, run: &Run<'_>) -> u64 {
+    let object = value.into_raw().as_ptr().expose_provenance();
+    // SAFETY: the reference behind `object` was given up on the line above and is taken back once: by the ledger, or by whoever
+    // takes the entry out of it.
+    unsafe { run.own(object, KRef::<T>::release) };
+    object as u64
+}
+
+impl<T: BtfObject> KfuncRet for &T {
+    type Via = ViaRef;
+}
+
+// SAFETY: the pointer is to a live object of type `T`, for as long as the lifetime, which the declaration ties to an argument.
+unsafe impl<'a, T: BtfObject> Encode<&'a T> for ViaRef {
+    const SHAPE: RetShape = object::<T>(TrustDecl::Borrowed);
+
+    fn encode(value: &'a T, _run: &Run<'_>) -> u64 {
+        std::ptr::from_ref(value).expose_provenance() as u64
+    }
+}
+
+impl<T: BtfObject> KfuncRet for Option<&T> {
+    type Via = ViaRef;
+}
+
+// SAFETY: as for `&T`, or NULL.
+unsafe impl<'a, T: BtfObject> Encode<Option<&'a T>> for ViaRef {
+    const SHAPE: RetShape = {
+        let mut shape = object::<T>(TrustDecl::Borrowed);
+        shape.null = NullDecl::Nullable;
+        shape
+    };
+
+    fn encode(value: Option<&'a T>, run: &Run<'_>) -> u64 {
+        value.map_or(0, |value| <Self as Encode<&'a T>>::encode(value, run))
+    }
+}
