@@ -1,3 +1,59 @@
-//! Placeholder.
+//! The attribute and derive macros of opswap. Users name them through the crate `opswap`.
+//!
+//! Each macro is three phases with a data type between them: `parse` (what was written, with its spans), `check` (what it means; all
+//! mistakes at once), `codegen` (tokens; cannot fail). The item itself is always emitted as it was written, also after a mistake.
+//!
+//! Nothing here looks at how a type is spelt: expansions ask the traits of `opswap` on the types.
 
 #![forbid(unsafe_code)]
+
+mod btf;
+mod docs;
+mod errors;
+mod kfunc;
+mod nearest;
+mod paths;
+mod signature;
+mod struct_ops;
+mod words;
+
+use proc_macro::TokenStream;
+
+/// Makes a function callable by BPF programs.
+///
+/// Its signature is its contract: an owned parameter is a release, an owned return an acquire, `Option` a check that the program must
+/// make, a lifetime ties the result to the argument it came from, `&mut` is exclusive. Flags say the same in the kernel's words and
+/// must agree; what the signature implies may be left out.
+///
+/// ```ignore
+/// /// Finds a flow by its number.
+/// #[kfunc(acquire, ret_null)]
+/// fn flow_by_number(table: &FlowTable, number: u32) -> Option<KRef<Flow>> { … }
+/// ```
+///
+/// Words: `acquire release ret_null kptr_get trusted_args sleepable destructive rcu iter_new iter_next iter_destroy rcu_protected
+/// fastcall spinlock_safe perfmon implicit_args dtor`, then `name = "…"`, `set = path`, `programs(struct_ops, tracing, …)`, `filter =
+/// path`, `deprecated = "…"`, `crate = path`.
+#[proc_macro_attribute]
+pub fn kfunc(args: TokenStream, item: TokenStream) -> TokenStream {
+    kfunc::expand(args.into(), item.into()).into()
+}
+
+/// Makes a struct of functions a table of operations that BPF programs can implement.
+///
+/// The struct stays as it is (with `#[repr(C)]`): fields of type `fn(…)` are operations, `Option<fn(…)>` optional ones, anything else
+/// is data that objects fill in. `#[op(required | unsupported | sleepable)]` on a field refines it. Words: `name = "…"`, `crate =
+/// path`.
+#[proc_macro_attribute]
+pub fn struct_ops(args: TokenStream, item: TokenStream) -> TokenStream {
+    struct_ops::expand(args.into(), item.into()).into()
+}
+
+/// Describes a `#[repr(C)]` struct or union, or a fieldless enum, to BPF programs.
+///
+/// On a field: `#[btf(ro)]` (programs may only read), `#[btf(rw)]` (asserts that they may write), `#[btf(skip)]` (they do not see it),
+/// `#[btf(rcu)]` (a pointer protected by RCU), `name = "…"`, `tag = "…"`. On the type: `name = "…"`, `crate = path`.
+#[proc_macro_derive(Btf, attributes(btf))]
+pub fn btf(item: TokenStream) -> TokenStream {
+    btf::expand(item.into()).into()
+}

@@ -24,7 +24,7 @@ mod types;
 
 pub use cfi::cfi_hash;
 pub use header::{DeclHeader, DeclKind, MAGIC, Place, VERSION};
-pub use kfunc::{ArgDecl, Filter, FilterVerdict, KfuncDecl, SetDecl, ShimAddr, Tie};
+pub use kfunc::{ArgDecl, Filter, FilterVerdict, KfuncDecl, KfuncDraft, SetDecl, ShimAddr, Tie};
 pub use shape::{ArgForm, ArgShape, DemandDecl, MemRule, NullDecl, RetForm, RetShape, SizeDecl, TrustDecl};
 pub use table::{OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl};
 pub use type_expr::{IntForm, Step, StepKind, TypeExpr, TypeKey};

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `shim` | the functions that compiled code calls |
 //! | `op` | the way from a typed wrapper into an operation |
+//! | `agree` | whether a flag word agrees with a signature |
 //! | `describe` | constants that the macros compose descriptors of |
 
+pub mod agree;
 mod describe;
 mod op;
 mod shim;
@@ -19,11 +21,14 @@ pub use crate::declare::{
     TypeForm, TypeKey, cfi_hash,
 };
 pub use crate::registry::{KFUNCS, STRUCT_OPS, TYPES};
-pub use crate::struct_ops::pin::PinGuard;
-pub use crate::struct_ops::table::StructOpsType;
-pub use crate::types::{BtfEnum, BtfObject, BtfType, KfuncArg, KfuncRet, OpArg, OpRet, ViaEnum};
+pub use crate::struct_ops::PinGuard;
+pub use crate::struct_ops::StructOpsType;
+pub use crate::types::{BtfEnum, BtfObject, BtfType, Fixed, KfuncArg, KfuncRet, OpArg, OpRet, Tied, ViaEnum};
 
-pub use describe::{arg_shape, data_member, member, op_arg_shape, op_member, op_ret_shape, ret_shape};
+pub use describe::{
+    Limit, arg_shape, data_member, enumerators, legal, member, op_arg_shape, op_member, op_ret_shape,
+    rcu_member, repr_of, ret_shape,
+};
 pub use op::{call, op_value};
 pub use shim::{
     KfuncName, shim0, shim1, shim2, shim3, shim4, shim5, shim6, shim7, shim8, shim9, shim10, shim11, shim12,

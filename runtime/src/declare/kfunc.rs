@@ -2,7 +2,7 @@
 
 use opswap_bpf::ProgramKind;
 
-use super::header::{DeclHeader, Place};
+use super::header::{DeclHeader, DeclKind, Place};
 use super::shape::{ArgShape, RetShape};
 
 /// Address of a shim. Its type is erased: compiled code calls it by the convention that [`opswap_jit`] documents.
@@ -103,4 +103,78 @@ pub struct KfuncDecl {
     pub deprecated: &'static str,
     /// What compiled code calls.
     pub shim: ShimAddr,
+}
+
+impl KfuncDecl {
+    /// A kfunc that any program may call, with a doc comment, parameters, result and tie. [`shim`](KfuncDraft::shim) completes it.
+    pub const fn new(
+        place: Place,
+        name: &'static str,
+        doc: &'static str,
+        (args, ret, tie): (&'static [ArgDecl], RetShape, Tie),
+    ) -> KfuncDraft {
+        KfuncDraft(Self {
+            header: DeclHeader::new(DeclKind::Kfunc, size_of::<Self>()),
+            place,
+            name,
+            doc,
+            flags: 0,
+            tie,
+            args,
+            ret,
+            programs: &[],
+            sets: &[],
+            filter: None,
+            deprecated: "",
+            shim: ShimAddr(no_shim),
+        })
+    }
+}
+
+/// Stands in a draft until the real one is known; never called.
+unsafe extern "C" fn no_shim() {}
+
+/// A kfunc's record without its shim.
+#[derive(Clone, Copy, Debug)]
+pub struct KfuncDraft(KfuncDecl);
+
+impl KfuncDraft {
+    /// With flag bits.
+    #[must_use]
+    pub const fn flags(mut self, flags: u32) -> Self {
+        self.0.flags = flags;
+        self
+    }
+
+    /// For these kinds of programs, and in these sets.
+    #[must_use]
+    pub const fn sets(
+        mut self,
+        programs: &'static [&'static str],
+        sets: &'static [&'static SetDecl],
+    ) -> Self {
+        self.0.programs = programs;
+        self.0.sets = sets;
+        self
+    }
+
+    /// With a filter.
+    #[must_use]
+    pub const fn filter(mut self, filter: Filter) -> Self {
+        self.0.filter = Some(filter);
+        self
+    }
+
+    /// With a reason not to use it any more.
+    #[must_use]
+    pub const fn deprecated(mut self, reason: &'static str) -> Self {
+        self.0.deprecated = reason;
+        self
+    }
+
+    /// The record.
+    pub const fn shim(mut self, shim: ShimAddr) -> KfuncDecl {
+        self.0.shim = shim;
+        self.0
+    }
 }

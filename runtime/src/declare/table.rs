@@ -1,6 +1,6 @@
 //! [`StructOpsDecl`]: the record of one `#[struct_ops]`.
 
-use super::header::{DeclHeader, Place};
+use super::header::{DeclHeader, DeclKind, Place};
 use super::kfunc::ArgDecl;
 use super::shape::RetShape;
 use super::type_expr::{TypeExpr, TypeKey};
@@ -87,4 +87,29 @@ pub struct StructOpsDecl {
     pub align: u32,
     /// Members in order of offset.
     pub members: &'static [OpsMemberDecl],
+}
+
+impl StructOpsDecl {
+    /// The record of table `T`.
+    pub const fn new<T>(
+        place: Place,
+        key: TypeKey,
+        name: &'static str,
+        doc: &'static str,
+        members: &'static [OpsMemberDecl],
+    ) -> Self {
+        assert!(size_of::<T>() <= 1 << 16, "a table of operations has at most 65,536 bytes");
+        #[expect(clippy::cast_possible_truncation, reason = "checked on the line above")]
+        let (size, align) = (size_of::<T>() as u32, align_of::<T>() as u32);
+        Self {
+            header: DeclHeader::new(DeclKind::StructOps, size_of::<Self>()),
+            place,
+            key,
+            name,
+            doc,
+            size,
+            align,
+            members,
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! [`TypeDecl`]: the record of one `#[derive(Btf)]`.
 
-use super::header::{DeclHeader, Place};
+use super::header::{DeclHeader, DeclKind, Place};
 use super::shape::NullDecl;
 use super::type_expr::{IntForm, TypeExpr, TypeKey};
+use crate::types::{BtfEnum, BtfObject};
 
 /// What kind of type it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -114,4 +115,62 @@ pub struct TypeDecl {
     pub members: &'static [MemberDecl],
     /// Values of an enum.
     pub enumerators: &'static [EnumeratorDecl],
+}
+
+const fn small(number: usize) -> u32 {
+    assert!(number <= i32::MAX as usize, "types that programs see are smaller than 2 GiB");
+    #[expect(clippy::cast_possible_truncation, reason = "checked on the line above")]
+    let small = number as u32;
+    small
+}
+
+impl TypeDecl {
+    const fn new<T>(
+        place: Place,
+        key: TypeKey,
+        name: &'static str,
+        doc: &'static str,
+        form: TypeForm,
+    ) -> Self {
+        Self {
+            header: DeclHeader::new(DeclKind::Type, size_of::<Self>()),
+            place,
+            key,
+            name,
+            doc,
+            form,
+            int: IntForm::Unsigned,
+            size: small(size_of::<T>()),
+            align: small(align_of::<T>()),
+            members: &[],
+            enumerators: &[],
+        }
+    }
+
+    /// A struct or union.
+    pub const fn object<T: BtfObject>(
+        place: Place,
+        form: TypeForm,
+        name: &'static str,
+        doc: &'static str,
+        members: &'static [MemberDecl],
+    ) -> Self {
+        let mut decl = Self::new::<T>(place, T::KEY, name, doc, form);
+        decl.members = members;
+        decl
+    }
+
+    /// A fieldless enum.
+    pub const fn enumeration<T: BtfEnum>(
+        place: Place,
+        key: TypeKey,
+        name: &'static str,
+        doc: &'static str,
+        enumerators: &'static [EnumeratorDecl],
+    ) -> Self {
+        let mut decl = Self::new::<T>(place, key, name, doc, TypeForm::Enum);
+        decl.int = T::REPR.1;
+        decl.enumerators = enumerators;
+        decl
+    }
 }

@@ -1,6 +1,9 @@
 //! Constants that the macros compose descriptors of. All meaning comes from traits on the types.
 
-use crate::declare::{AccessDecl, ArgShape, MemberDecl, OpsMemberDecl, OpsMemberForm, PresenceDecl, RetForm, RetShape, SleepDecl, TypeExpr, cfi_hash, ArgDecl};
+use crate::declare::{
+    AccessDecl, ArgDecl, ArgForm, ArgShape, EnumeratorDecl, IntForm, MemberDecl, NullDecl, OpsMemberDecl,
+    OpsMemberForm, PointerDecl, PresenceDecl, RetForm, RetShape, SleepDecl, StepKind, TypeExpr, cfi_hash,
+};
 use crate::types::{BtfType, Decode, DecodeRet, Encode, EncodeArg, KfuncArg, KfuncRet, OpArg, OpRet};
 
 /// What a type means as a kfunc's parameter.
@@ -30,23 +33,93 @@ const fn small(number: usize) -> u32 {
     small
 }
 
-/// A field of type `T` at a byte offset, with the rights that its type gives and `limit` leaves.
+/// What an attribute on a field leaves of the rights that its type gives.
+#[derive(Clone, Copy, Debug)]
+pub enum Limit {
+    /// All.
+    None,
+    /// Reading.
+    ReadOnly,
+    /// All, and writing must be among them.
+    Writable,
+}
+
+/// A field of type `T` at a byte offset.
 pub const fn member<T: BtfType>(
     name: &'static str,
     offset: usize,
-    limit: AccessDecl,
+    limit: Limit,
     tag: &'static str,
 ) -> MemberDecl {
+    let access = match limit {
+        Limit::None => T::ACCESS,
+        Limit::ReadOnly => T::ACCESS.narrowed(AccessDecl::ReadOnly),
+        Limit::Writable => {
+            assert!(
+                matches!(T::ACCESS, AccessDecl::ReadWrite | AccessDecl::Shared),
+                "`rw`: programs cannot write this field, because not every pattern of bytes is a value of its type"
+            );
+            T::ACCESS
+        }
+    };
     MemberDecl {
         name,
         offset: small(offset),
         size: small(size_of::<T>()),
         ty: T::EXPR,
-        access: T::ACCESS.narrowed(limit),
+        access,
         pointer: T::POINTER,
         null: T::NULL,
         tag,
     }
+}
+
+/// A field whose pointer an RCU read-side section keeps valid.
+pub const fn rcu_member<T: BtfType>(
+    name: &'static str,
+    offset: usize,
+    limit: Limit,
+    tag: &'static str,
+) -> MemberDecl {
+    assert!(matches!(T::EXPR.steps()[0].kind, StepKind::Ptr), "`rcu` stands on a pointer");
+    let mut member = member::<T>(name, offset, limit, tag);
+    member.pointer = PointerDecl::Rcu;
+    member.null = NullDecl::Nullable;
+    member
+}
+
+/// Width and signedness of an enum's representation.
+pub const fn repr_of<T: BtfType>() -> (u32, IntForm) {
+    let step = T::EXPR.steps()[0];
+    (step.count, step.int)
+}
+
+/// The legal patterns of an enum, ascending, cut to its width.
+pub const fn legal<const N: usize>(bits: &[u64], (bytes, _): (u32, IntForm)) -> [u64; N] {
+    let mut legal = [0; N];
+    let mut at = 0;
+    while at < N {
+        let bit = bits[at] << (64 - 8 * bytes) >> (64 - 8 * bytes);
+        let mut to = at;
+        while to > 0 && legal[to - 1] > bit {
+            legal[to] = legal[to - 1];
+            to -= 1;
+        }
+        legal[to] = bit;
+        at += 1;
+    }
+    legal
+}
+
+/// The values of an enum.
+pub const fn enumerators<const N: usize>(names: &[&'static str; N], bits: &[u64]) -> [EnumeratorDecl; N] {
+    let mut all = [EnumeratorDecl { name: "", value: 0 }; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = EnumeratorDecl { name: names[at], value: bits[at] };
+        at += 1;
+    }
+    all
 }
 
 /// An operation of a table.
@@ -77,7 +150,7 @@ pub const fn op_member<const N: usize>(
 }
 
 const fn op_hash<const N: usize>(args: &[ArgDecl; N], ret: &RetShape) -> u32 {
-    let mut shapes = [ArgShape::new(crate::declare::ArgForm::Ignored, TypeExpr::VOID); N];
+    let mut shapes = [ArgShape::new(ArgForm::Ignored, TypeExpr::VOID); N];
     let mut at = 0;
     while at < N {
         shapes[at] = args[at].shape;

@@ -2,10 +2,9 @@
 
 use opswap_bpf::OpIdx;
 
-use crate::struct_ops::pin::{Handover, PinGuard, Returns};
-use crate::struct_ops::table::StructOpsType;
-use crate::types::{DecodeRet, EncodeArg, OpArg, OpRet, OpValue};
 use crate::declare::{RetForm, RetShape};
+use crate::struct_ops::{Handover, PinGuard, Returns, StructOpsType};
+use crate::types::{DecodeRet, EncodeArg, OpArg, OpRet, OpValue};
 
 /// One argument as a slot of the context. The caller keeps the value.
 #[inline]

@@ -7,7 +7,7 @@ use opswap_jit::RunHeader;
 
 use crate::declare::{ArgForm, ArgShape, MemRule, ShimAddr};
 use crate::run::{self, BadArgument, Run};
-use crate::types::{Decode, Encode, KfuncArg, KfuncRet, Raw};
+use crate::types::{Decode, Encode, KfuncArg, KfuncRet, Raw, RetFamily};
 
 /// Most registers of a kfunc, the ones on the stack included.
 const MAX_REGS: usize = 12;
@@ -42,6 +42,11 @@ unsafe fn decode<K: KfuncName, A: KfuncArg>(
     // SAFETY: the caller's promise.
     let value = unsafe { <A::Via as Decode<A>>::decode(raw) };
     value.map_err(|value| BadArgument { argument: K::ARGS[index], value })
+}
+
+#[inline(always)]
+fn encode<R: KfuncRet>(value: R, run: &Run<'_>) -> u64 {
+    <R::Via as Encode<R>>::encode(value, run)
 }
 
 /// Bytes that an argument reaches, and whether it may write them.
@@ -123,17 +128,6 @@ const fn total(shapes: &[ArgShape]) -> usize {
     regs
 }
 
-/// First register of argument `index`.
-const fn first_reg(shapes: &[ArgShape], index: usize) -> usize {
-    let mut regs = 0;
-    let mut at = 0;
-    while at < index {
-        regs += shapes[at].regs as usize;
-        at += 1;
-    }
-    regs
-}
-
 /// The value of a zero-sized function item, of which `shimN` was given one.
 ///
 /// # Safety
@@ -146,15 +140,33 @@ unsafe fn item<F: Copy>() -> F {
 }
 
 macro_rules! shims {
-    ($($make:ident $narrow:ident $wide:ident ($($arg:ident $value:ident $index:literal),*);)*) => {$(
+    ($($make:ident $call:ident $narrow:ident $wide:ident ($($arg:ident $value:ident $index:literal),*);)*) => {$(
+        /// A function that takes its arguments for any lifetime. (A bound `for<'x> Fn(A::At<'x>) -> R::At<'x>` cannot be written:
+        /// projections do not bind `'x`.)
+        #[doc(hidden)]
+        pub trait $call<'x, $($arg: KfuncArg,)* R: RetFamily> {
+            /// Calls it.
+            fn call(self, $($value: $arg::At<'x>),*) -> R::At<'x>;
+        }
+
+        impl<'x, F, $($arg: KfuncArg,)* R: RetFamily> $call<'x, $($arg,)* R> for F
+        where
+            F: Fn($($arg::At<'x>),*) -> R::At<'x>,
+        {
+            #[inline(always)]
+            fn call(self, $($value: $arg::At<'x>),*) -> R::At<'x> {
+                self($($value),*)
+            }
+        }
+
         /// The shim of a kfunc with so many Rust parameters.
         #[doc(hidden)]
         pub const fn $make<K, F, $($arg,)* R>(_kfunc: F) -> ShimAddr
         where
             K: KfuncName,
-            F: Fn($($arg),*) -> R + Copy + 'static,
+            F: for<'x> $call<'x, $($arg,)* R> + Copy + 'static,
             $($arg: KfuncArg,)*
-            R: KfuncRet,
+            R: RetFamily,
         {
             if const { total(&[$(shape::<$arg>()),*]) } <= 5 {
                 let shim: unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64 =
@@ -170,7 +182,7 @@ macro_rules! shims {
             }
         }
 
-        unsafe extern "C" fn $narrow<K: KfuncName, F: Fn($($arg),*) -> R + Copy, $($arg: KfuncArg,)* R: KfuncRet>(
+        unsafe extern "C" fn $narrow<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: KfuncArg,)* R: RetFamily>(
             r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
         ) -> u64 {
             let regs = [r1, r2, r3, r4, r5, 0, 0, 0, 0, 0, 0, 0];
@@ -180,7 +192,7 @@ macro_rules! shims {
         }
 
         #[expect(clippy::too_many_arguments, reason = "the calling convention of kfuncs with more than five registers")]
-        unsafe extern "C" fn $wide<K: KfuncName, F: Fn($($arg),*) -> R + Copy, $($arg: KfuncArg,)* R: KfuncRet>(
+        unsafe extern "C" fn $wide<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: KfuncArg,)* R: RetFamily>(
             r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
             s6: u64, s7: u64, s8: u64, s9: u64, s10: u64, s11: u64, s12: u64,
         ) -> u64 {
@@ -194,36 +206,37 @@ macro_rules! shims {
         let _ = &$regs;
         // SAFETY: `shimN` was given a value of `F`.
         let kfunc = unsafe { item::<$F>() };
-        Ok(<$R::Via as Encode<$R>>::encode(kfunc(), $run))
+        Ok(encode(kfunc.call(), $run))
     }};
     (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ($($arg:ident $value:ident $index:literal),+)) => {{
         if const { may_alias(&[$(shape::<$arg>()),*]) } {
             check_aliases::<$K>(const { &[$(shape::<$arg>()),*] }, &$regs)?;
         }
+        let mut at = 0;
         $(
-            let at = const { first_reg(shims!(@shapes $($arg)+), $index) };
             // SAFETY: the registers are what compiled code passed; the verifier proved them against the shapes.
-            let $value = unsafe { decode::<$K, $arg>(&$regs, at, $index, $run) }?;
+            let $value = unsafe { decode::<$K, $arg::At<'_>>(&$regs, at, $index, $run) }?;
+            at += const { shape::<$arg>().regs as usize };
         )+
+        let _ = at;
         // SAFETY: `shimN` was given a value of `F`.
         let kfunc = unsafe { item::<$F>() };
-        Ok(<$R::Via as Encode<$R>>::encode(kfunc($($value),+), $run))
+        Ok(encode(kfunc.call($($value),+), $run))
     }};
-    (@shapes $($arg:ident)+) => { &[$(shape::<$arg>()),+] };
 }
 
 shims! {
-    shim0 narrow0 wide0 ();
-    shim1 narrow1 wide1 (A a 0);
-    shim2 narrow2 wide2 (A a 0, B b 1);
-    shim3 narrow3 wide3 (A a 0, B b 1, C c 2);
-    shim4 narrow4 wide4 (A a 0, B b 1, C c 2, D d 3);
-    shim5 narrow5 wide5 (A a 0, B b 1, C c 2, D d 3, E e 4);
-    shim6 narrow6 wide6 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5);
-    shim7 narrow7 wide7 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6);
-    shim8 narrow8 wide8 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7);
-    shim9 narrow9 wide9 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8);
-    shim10 narrow10 wide10 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9);
-    shim11 narrow11 wide11 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10);
-    shim12 narrow12 wide12 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10, N n 11);
+    shim0 Call0 narrow0 wide0 ();
+    shim1 Call1 narrow1 wide1 (A a 0);
+    shim2 Call2 narrow2 wide2 (A a 0, B b 1);
+    shim3 Call3 narrow3 wide3 (A a 0, B b 1, C c 2);
+    shim4 Call4 narrow4 wide4 (A a 0, B b 1, C c 2, D d 3);
+    shim5 Call5 narrow5 wide5 (A a 0, B b 1, C c 2, D d 3, E e 4);
+    shim6 Call6 narrow6 wide6 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5);
+    shim7 Call7 narrow7 wide7 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6);
+    shim8 Call8 narrow8 wide8 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7);
+    shim9 Call9 narrow9 wide9 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8);
+    shim10 Call10 narrow10 wide10 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9);
+    shim11 Call11 narrow11 wide11 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10);
+    shim12 Call12 narrow12 wide12 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10, N n 11);
 }

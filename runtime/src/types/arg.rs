@@ -14,6 +14,11 @@ pub trait KfuncArg: Sized {
     /// Who converts it.
     #[doc(hidden)]
     type Via: Decode<Self>;
+
+    /// The same type with another lifetime. A kfunc must take its arguments for any lifetime: a program's pointer is valid for the
+    /// call and no longer.
+    #[doc(hidden)]
+    type At<'x>: KfuncArg;
 }
 
 /// The registers of one argument, as compiled code passed them.

@@ -98,10 +98,12 @@ impl BtfEnum for bool {
 
 impl KfuncArg for bool {
     type Via = ViaEnum;
+    type At<'x> = bool;
 }
 
 impl KfuncRet for bool {
     type Via = ViaEnum;
+    type At<'x> = bool;
 }
 
 impl OpArg for bool {
@@ -111,4 +113,3 @@ impl OpArg for bool {
 impl OpRet for bool {
     type Via = ViaEnum;
 }
-

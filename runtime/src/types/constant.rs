@@ -30,6 +30,7 @@ where
     ViaNumber: Decode<T>,
 {
     type Via = ViaConst;
+    type At<'x> = Self;
 }
 
 // SAFETY: the number's promise; a constant is a number.
@@ -55,6 +56,7 @@ pub enum ViaIgnored {}
 
 impl<T: KfuncArg> KfuncArg for Ignored<T> {
     type Via = ViaIgnored;
+    type At<'x> = Self;
 }
 
 // SAFETY: the registers are not looked at.

@@ -30,6 +30,7 @@ macro_rules! numbers {
     ($($ty:ty: $form:ident as $wide:ty),*) => {$(
         impl KfuncArg for $ty {
             type Via = ViaNumber;
+            type At<'x> = $ty;
         }
 
         // SAFETY: any register is a number.
@@ -43,6 +44,7 @@ macro_rules! numbers {
 
         impl KfuncRet for $ty {
             type Via = ViaNumber;
+            type At<'x> = $ty;
         }
 
         // SAFETY: the number, extended by its signedness.

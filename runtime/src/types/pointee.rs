@@ -22,7 +22,7 @@ use super::op::{DecodeRet, EncodeArg, OpArg, OpRet, OpValue};
     label = "no BPF program can hold a pointer to this",
     note = "for a struct of your own: `#[derive(opswap::Btf)]` with `#[repr(C)]`"
 )]
-pub unsafe trait Pointee {
+pub unsafe trait Pointee: 'static {
     /// What `&Self` demands.
     #[doc(hidden)]
     const SHARED: ArgShape;
@@ -113,6 +113,7 @@ pub enum ViaKRef {}
 
 impl<T: Pointee + ?Sized> KfuncArg for &T {
     type Via = ViaRef;
+    type At<'x> = &'x T;
 }
 
 // SAFETY: `Pointee`'s promise.
@@ -127,6 +128,7 @@ unsafe impl<'a, T: Pointee + ?Sized> Decode<&'a T> for ViaRef {
 
 impl<T: Pointee + ?Sized> KfuncArg for Option<&T> {
     type Via = ViaRef;
+    type At<'x> = Option<&'x T>;
 }
 
 // SAFETY: `Pointee`'s promise, and NULL is told apart.
@@ -144,6 +146,7 @@ unsafe impl<'a, T: Pointee + ?Sized> Decode<Option<&'a T>> for ViaRef {
 
 impl<T: PointeeMut + ?Sized> KfuncArg for &mut T {
     type Via = ViaMut;
+    type At<'x> = &'x mut T;
 }
 
 // SAFETY: `PointeeMut`'s promise.
@@ -158,6 +161,7 @@ unsafe impl<'a, T: PointeeMut + ?Sized> Decode<&'a mut T> for ViaMut {
 
 impl<T: PointeeMut + ?Sized> KfuncArg for Option<&mut T> {
     type Via = ViaMut;
+    type At<'x> = Option<&'x mut T>;
 }
 
 // SAFETY: `PointeeMut`'s promise, and NULL is told apart.
@@ -186,6 +190,7 @@ fn take_back<T>(object: u64, run: &Run<'_>) -> Result<KRef<T>, u64> {
 
 impl<T: BtfObject + Send + Sync> KfuncArg for KRef<T> {
     type Via = ViaKRef;
+    type At<'x> = Self;
 }
 
 // SAFETY: the shape asks for an owned reference to a `T`, and the ledger is asked as well.
@@ -199,6 +204,7 @@ unsafe impl<T: BtfObject + Send + Sync> Decode<KRef<T>> for ViaKRef {
 
 impl<T: BtfObject + Send + Sync> KfuncArg for Option<KRef<T>> {
     type Via = ViaKRef;
+    type At<'x> = Self;
 }
 
 // SAFETY: as for `KRef<T>`, and NULL is told apart.

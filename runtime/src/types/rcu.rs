@@ -44,6 +44,7 @@ pub enum ViaRcu {}
 
 impl<T: BtfObject> KfuncArg for Rcu<'_, T> {
     type Via = ViaRcu;
+    type At<'x> = Rcu<'x, T>;
 }
 
 // SAFETY: the shape asks for a pointer to a `T` that is trusted or RCU-protected: alive for the whole call in either case.
@@ -62,6 +63,7 @@ unsafe impl<'a, T: BtfObject> Decode<Rcu<'a, T>> for ViaRcu {
 
 impl<T: BtfObject> KfuncRet for Rcu<'_, T> {
     type Via = ViaRcu;
+    type At<'x> = Rcu<'x, T>;
 }
 
 const fn returned<T: BtfObject>() -> RetShape {
@@ -82,6 +84,7 @@ unsafe impl<'a, T: BtfObject> Encode<Rcu<'a, T>> for ViaRcu {
 
 impl<T: BtfObject> KfuncRet for Option<Rcu<'_, T>> {
     type Via = ViaRcu;
+    type At<'x> = Option<Rcu<'x, T>>;
 }
 
 // SAFETY: as without `Option`, or NULL.

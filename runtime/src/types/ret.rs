@@ -19,6 +19,35 @@ pub trait KfuncRet: Sized {
     /// Who converts it.
     #[doc(hidden)]
     type Via: Encode<Self>;
+
+    /// The same type with another lifetime.
+    #[doc(hidden)]
+    type At<'x>: KfuncRet;
+}
+
+/// The result of a kfunc as its arguments' lifetime varies.
+#[doc(hidden)]
+pub trait RetFamily {
+    /// The result for arguments of this lifetime.
+    type At<'x>: KfuncRet;
+}
+
+/// A result that borrows from an argument.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Tied<R>(std::marker::PhantomData<R>);
+
+/// A result that borrows from none.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Fixed<R>(std::marker::PhantomData<R>);
+
+impl<R: KfuncRet> RetFamily for Tied<R> {
+    type At<'x> = R::At<'x>;
+}
+
+impl<R: KfuncRet + 'static> RetFamily for Fixed<R> {
+    type At<'x> = R;
 }
 
 /// Converts a `T` to what `R0` holds.
@@ -41,6 +70,7 @@ pub enum ViaUnit {}
 
 impl KfuncRet for () {
     type Via = ViaUnit;
+    type At<'x> = ();
 }
 
 // SAFETY: nothing is promised.
@@ -56,12 +86,13 @@ unsafe impl Encode<()> for ViaUnit {
 #[doc(hidden)]
 pub enum ViaResult {}
 
-impl<T: ErrnoPayload> KfuncRet for Result<T, Errno> {
+impl<T: ErrnoPayload + 'static> KfuncRet for Result<T, Errno> {
     type Via = ViaResult;
+    type At<'x> = Self;
 }
 
 // SAFETY: any number is what the shape promises.
-unsafe impl<T: ErrnoPayload> Encode<Result<T, Errno>> for ViaResult {
+unsafe impl<T: ErrnoPayload + 'static> Encode<Result<T, Errno>> for ViaResult {
     const SHAPE: RetShape = {
         let mut shape = RetShape::new(RetForm::ErrnoOr, TypeExpr::int(8, IntForm::Signed));
         shape.bytes = 8;
@@ -85,6 +116,7 @@ const fn object<T: BtfObject>(trust: TrustDecl) -> RetShape {
 
 impl<T: BtfObject + Send + Sync> KfuncRet for KRef<T> {
     type Via = ViaKRef;
+    type At<'x> = Self;
 }
 
 // SAFETY: the pointer is to an object of type `T` that is alive while the reference is; the reference stands in the ledger.
@@ -98,6 +130,7 @@ unsafe impl<T: BtfObject + Send + Sync> Encode<KRef<T>> for ViaKRef {
 
 impl<T: BtfObject + Send + Sync> KfuncRet for Option<KRef<T>> {
     type Via = ViaKRef;
+    type At<'x> = Self;
 }
 
 // SAFETY: as for `KRef<T>`, or NULL.
@@ -119,6 +152,7 @@ fn hand_out<T>(value: KRef<T>, run: &Run<'_>) -> u64 {
 
 impl<T: BtfObject> KfuncRet for &T {
     type Via = ViaRef;
+    type At<'x> = &'x T;
 }
 
 // SAFETY: the pointer is to a live object of type `T`, for as long as the lifetime, which the declaration ties to an argument.
@@ -132,6 +166,7 @@ unsafe impl<'a, T: BtfObject> Encode<&'a T> for ViaRef {
 
 impl<T: BtfObject> KfuncRet for Option<&T> {
     type Via = ViaRef;
+    type At<'x> = Option<&'x T>;
 }
 
 // SAFETY: as for `&T`, or NULL.
