@@ -42,7 +42,7 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
             const __ARGS: &[#p::ArgDecl] = &[#(#p::ArgDecl { name: #names, shape: #shapes }),*];
             const __RET: #p::RetShape = #ret_shape;
             #register
-            static __DECL: #p::KfuncDecl = #p::KfuncDecl::new(#place, #name, #doc, (__ARGS, __RET, #p::Tie::#tie))
+            static __DECL: #p::KfuncDecl = #p::KfuncDecl::draft(#place, #name, #doc, (__ARGS, __RET, #p::Tie::#tie))
                 .flags(#flags)
                 .sets(&[#(#programs),*], &[#(&#sets),*])
                 #(.filter(#filter))*

@@ -53,7 +53,8 @@ impl Input {
     pub(crate) fn take_kept(&mut self) -> TokenStream {
         let item = &self.item;
         let repr = if reprs(&item.attrs).next().is_some() { quote!() } else { quote!(#[repr(C)]) };
-        quote!(#repr #item)
+        // A table's fields are prototypes: what the lint calls complex is their point.
+        quote!(#repr #[allow(clippy::type_complexity)] #item)
     }
 }
 

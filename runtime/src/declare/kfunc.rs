@@ -107,7 +107,7 @@ pub struct KfuncDecl {
 
 impl KfuncDecl {
     /// A kfunc that any program may call, with a doc comment, parameters, result and tie. [`shim`](KfuncDraft::shim) completes it.
-    pub const fn new(
+    pub const fn draft(
         place: Place,
         name: &'static str,
         doc: &'static str,

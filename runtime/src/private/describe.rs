@@ -123,7 +123,6 @@ pub const fn enumerators<const N: usize>(names: &[&'static str; N], bits: &[u64]
 }
 
 /// An operation of a table.
-#[expect(clippy::too_many_arguments, reason = "one a field of the record")]
 pub const fn op_member<const N: usize>(
     name: &'static str,
     doc: &'static str,

@@ -3,6 +3,11 @@
 //! A shim turns registers into Rust values, calls, and turns the result into a register. A value that its type does not have and a
 //! panic end the run; nothing unwinds into compiled code.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "calling conventions with up to thirteen registers and stack slots"
+)]
+
 use opswap_jit::RunHeader;
 
 use crate::declare::{ArgForm, ArgShape, MemRule, ShimAddr};
@@ -19,6 +24,16 @@ pub trait KfuncName: 'static {
     /// Its parameters.
     const ARGS: &'static [&'static str];
 }
+
+/// What compiled code calls for up to five registers.
+type Narrow = unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64;
+
+/// What compiled code calls for more: the others lie on the stack, behind the run.
+type Wide =
+    unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader, u64, u64, u64, u64, u64, u64, u64) -> u64;
+
+/// Any of them, as the registry stores it.
+type Erased = unsafe extern "C" fn();
 
 /// All registers of a call; those beyond the kfunc's own are not looked at.
 type Regs = [u64; MAX_REGS];
@@ -169,16 +184,11 @@ macro_rules! shims {
             R: RetFamily,
         {
             if const { total(&[$(shape::<$arg>()),*]) } <= 5 {
-                let shim: unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64 =
-                    $narrow::<K, F, $($arg,)* R>;
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
-                ShimAddr(unsafe { std::mem::transmute::<_, unsafe extern "C" fn()>(shim) })
+                ShimAddr(unsafe { std::mem::transmute::<Narrow, Erased>($narrow::<K, F, $($arg,)* R>) })
             } else {
-                let shim: unsafe extern "C" fn(
-                    u64, u64, u64, u64, u64, *mut RunHeader, u64, u64, u64, u64, u64, u64, u64,
-                ) -> u64 = $wide::<K, F, $($arg,)* R>;
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
-                ShimAddr(unsafe { std::mem::transmute::<_, unsafe extern "C" fn()>(shim) })
+                ShimAddr(unsafe { std::mem::transmute::<Wide, Erased>($wide::<K, F, $($arg,)* R>) })
             }
         }
 
@@ -191,7 +201,6 @@ macro_rules! shims {
             unsafe { run::shim(run, K::NAME, body) }
         }
 
-        #[expect(clippy::too_many_arguments, reason = "the calling convention of kfuncs with more than five registers")]
         unsafe extern "C" fn $wide<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: KfuncArg,)* R: RetFamily>(
             r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
             s6: u64, s7: u64, s8: u64, s9: u64, s10: u64, s11: u64, s12: u64,

@@ -238,7 +238,7 @@ unsafe impl<'a, T: BtfObject> EncodeArg<Option<&'a T>> for ViaRef {
     const SHAPE: ArgShape = object::<T>(DemandDecl::Trusted).nullable();
 
     fn encode(value: &mut Option<&'a T>) -> OpValue {
-        value.as_mut().map_or(OpValue::plain(0), |value| <Self as EncodeArg<&'a T>>::encode(value))
+        value.as_mut().map_or(OpValue::plain(0), <Self as EncodeArg<&'a T>>::encode)
     }
 }
 
@@ -264,7 +264,7 @@ unsafe impl<'a, T: BtfObject> EncodeArg<Option<&'a mut T>> for ViaMut {
     const SHAPE: ArgShape = object::<T>(DemandDecl::Exclusive).nullable();
 
     fn encode(value: &mut Option<&'a mut T>) -> OpValue {
-        value.as_mut().map_or(OpValue::plain(0), |value| <Self as EncodeArg<&'a mut T>>::encode(value))
+        value.as_mut().map_or(OpValue::plain(0), <Self as EncodeArg<&'a mut T>>::encode)
     }
 }
 
