@@ -1,9 +1,36 @@
 //! [`Registry`]: everything that the linked crates declared, in a fixed order, as contracts, addresses and one BTF.
 //!
 //! The records come from link-time slices ([`linkme`] is named here and in its re-export for the macros alone). Their order in the
-//! binary means nothing: kfuncs are numbered by name, types by key, so the same sources always give the same registry.
+//! binary means nothing: kfuncs and tables are numbered by name, types by name, so the same sources always give the same registry.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `error` | [`RegistryError`] |
+//! | `types` | declared types as BTF, and what programs may do with their fields |
+//! | `contract` | arguments and results of declarations as contracts |
+//! | `functions` | kfuncs: BTF and [`KfuncProto`] |
+//! | `tables` | tables of operations: BTF and [`StructOpsProto`] |
+//! | `host` | the answers to the verifier and to the loader |
+//! | `near` | the most similar name |
 
-use crate::declare::{KfuncDecl, StructOpsDecl, TypeDecl};
+mod contract;
+mod error;
+mod functions;
+mod host;
+mod near;
+mod tables;
+mod types;
+
+pub use error::RegistryError;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use opswap_bpf::proto::{FieldPolicy, KfuncProto, StructOpsProto};
+use opswap_bpf::{Btf, BtfId, KfuncId};
+use opswap_jit::CodeAddr;
+
+use crate::declare::{Filter, KfuncDecl, Place, SetDecl, StructOpsDecl, TypeDecl};
 
 /// Every `#[kfunc]` of the program.
 #[doc(hidden)]
@@ -19,3 +46,137 @@ pub static STRUCT_OPS: [StructOpsDecl];
 #[doc(hidden)]
 #[linkme::distributed_slice]
 pub static TYPES: [TypeDecl];
+
+/// The declarations from which a registry is made, in any order.
+#[derive(Clone, Copy, Debug)]
+pub struct Records<'r> {
+    /// Functions.
+    pub kfuncs: &'r [KfuncDecl],
+    /// Tables of operations.
+    pub tables: &'r [StructOpsDecl],
+    /// Types.
+    pub types: &'r [TypeDecl],
+}
+
+impl Records<'static> {
+    /// What was linked into this program.
+    pub fn linked() -> Self {
+        Self { kfuncs: &KFUNCS, tables: &STRUCT_OPS, types: &TYPES }
+    }
+}
+
+/// A declared kfunc.
+#[derive(Clone, Debug)]
+pub struct Kfunc {
+    /// Its contract.
+    pub proto: Arc<KfuncProto>,
+    /// Where it was written.
+    pub place: Place,
+    /// Doc comment.
+    pub doc: &'static str,
+    /// Why programs should no longer use it; empty when they may.
+    pub deprecated: &'static str,
+    addr: CodeAddr,
+    programs: &'static [&'static str],
+    sets: &'static [&'static SetDecl],
+    filter: Option<Filter>,
+}
+
+/// A declared table of operations.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its contract.
+    pub proto: Arc<StructOpsProto>,
+    /// Where it was written.
+    pub place: Place,
+    /// Doc comment.
+    pub doc: &'static str,
+}
+
+/// Everything that was declared. Cheap to share, never changes.
+#[derive(Debug)]
+pub struct Registry {
+    btf: Arc<Btf>,
+    /// INVARIANT 1: sorted by name, names unique; [`KfuncId`] is the index.
+    kfuncs: Vec<Kfunc>,
+    /// INVARIANT 2: sorted by name, names unique.
+    tables: Vec<Table>,
+    policies: HashMap<BtfId, Vec<FieldPolicy>>,
+}
+
+impl Registry {
+    /// Everything that was linked into this program.
+    ///
+    /// # Errors
+    /// Two declarations contradict each other; both places are named.
+    pub fn collect() -> Result<Self, RegistryError> {
+        Self::new(Records::linked())
+    }
+
+    /// A registry of these declarations.
+    ///
+    /// # Errors
+    /// Two declarations contradict each other, or one cannot be expressed; the places are named.
+    pub fn new(records: Records<'_>) -> Result<Self, RegistryError> {
+        let mut types = types::Types::new(records.types)?;
+        let kfuncs = functions::lower(records.kfuncs, &mut types)?;
+        let tables = tables::lower(records.tables, &mut types)?;
+        let (btf, policies) = types.finish();
+        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies })
+    }
+
+    /// The types of everything, as one BTF.
+    pub fn btf(&self) -> &Arc<Btf> {
+        &self.btf
+    }
+
+    /// All kfuncs by name; the index is the [`KfuncId`].
+    pub fn kfuncs(&self) -> &[Kfunc] {
+        &self.kfuncs
+    }
+
+    /// All tables by name.
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// The kfunc with this name.
+    pub fn kfunc_named(&self, name: &str) -> Option<KfuncId> {
+        let at = self.kfuncs.binary_search_by(|kfunc| kfunc.proto.name.as_str().cmp(name)).ok()?;
+        u32::try_from(at).ok().map(KfuncId)
+    }
+
+    /// What compiled code calls.
+    pub fn kfunc_addr(&self, id: KfuncId) -> Option<CodeAddr> {
+        self.kfuncs.get(id.index()).map(|kfunc| kfunc.addr)
+    }
+
+    /// The table with this name.
+    pub fn struct_ops_named(&self, name: &str) -> Option<&Arc<StructOpsProto>> {
+        let at = self.tables.binary_search_by(|table| table.proto.name.as_str().cmp(name)).ok()?;
+        self.tables.get(at).map(|table| &table.proto)
+    }
+}
+
+/// Sorts declarations by name and refuses two of one name.
+fn sorted_by_name<'r, D>(
+    what: &'static str,
+    records: &'r [D],
+    name: impl Fn(&D) -> (&'static str, Place),
+) -> Result<Vec<&'r D>, RegistryError> {
+    let mut sorted: Vec<&D> = records.iter().collect();
+    sorted.sort_by_key(|record| {
+        let (name, place) = name(record);
+        (name, place.file, place.line, place.column)
+    });
+    for pair in sorted.windows(2) {
+        let ((first_name, first), (second_name, second)) = (name(pair[0]), name(pair[1]));
+        if first_name == second_name {
+            return Err(RegistryError::Duplicate { what, name: first_name.to_owned(), first, second });
+        }
+    }
+    Ok(sorted)
+}
+
+#[cfg(test)]
+mod tests;

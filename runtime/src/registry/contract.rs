@@ -1,0 +1,327 @@
+//! Arguments and results of declarations as contracts, and as parameters of a C prototype.
+//!
+//! A Rust parameter takes no register (the runtime fills it in), one, or two (memory and its size); contracts and prototypes speak
+//! of registers.
+
+use opswap_bpf::BtfId;
+use opswap_bpf::TypeRef;
+use opswap_bpf::btf::{BtfType, Param, Signedness};
+use opswap_bpf::insn::Size;
+use opswap_bpf::proto::{
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, IterRole, KfuncFlags, MemAccess, MemInit, MemSize,
+    Nullness, RetKind, RetProto, RetTrust, SizeRule,
+};
+
+use super::error::RegistryError;
+use super::types::{Types, User, nullness};
+use crate::declare::{
+    ArgDecl, ArgForm, ArgShape, DemandDecl, IntForm, MemRule, NullDecl, RetForm, RetShape, SizeDecl, Tie,
+    TrustDecl,
+};
+
+/// A lowered argument: its contract, and how a C program declares it.
+pub(super) struct Lowered {
+    pub(super) proto: ArgProto,
+    pub(super) param: Param,
+}
+
+/// Everything about a signature that one argument's meaning may depend on.
+#[derive(Clone, Copy)]
+pub(super) struct Signature<'s> {
+    pub(super) args: &'s [ArgDecl],
+    pub(super) flags: KfuncFlags,
+    pub(super) user: User,
+}
+
+impl Signature<'_> {
+    /// All arguments by register.
+    pub(super) fn lower(&self, types: &mut Types) -> Result<Vec<Lowered>, RegistryError> {
+        let mut lowered = Vec::new();
+        for arg in self.args {
+            self.arg(arg, types, &mut lowered)?;
+        }
+        Ok(lowered)
+    }
+
+    /// The register of the Rust argument with this index.
+    fn register(&self, index: u8) -> ArgIdx {
+        ArgIdx(self.args.iter().take(usize::from(index)).map(|arg| arg.shape.regs).sum())
+    }
+
+    fn arg(&self, arg: &ArgDecl, types: &mut Types, out: &mut Vec<Lowered>) -> Result<(), RegistryError> {
+        let shape = &arg.shape;
+        let kind = match shape.form {
+            ArgForm::Implicit => return Ok(()),
+            ArgForm::Slice => return self.slice(arg, types, out),
+            ArgForm::Raw => {
+                return Err(self.user.signature(format!("raw pointer `{}` outside of raw mode", arg.name)));
+            }
+            ArgForm::Scalar => ArgKind::Scalar { size: self.size(arg)?, signed: signedness(shape.int) },
+            ArgForm::Checked => ArgKind::Checked { size: self.size(arg)?, legal: shape.legal.to_vec() },
+            ArgForm::Constant => ArgKind::Const { size: self.size(arg)? },
+            ArgForm::Object => {
+                ArgKind::Object { ty: self.object(&arg.shape, types)?, demand: demand(shape.demand) }
+            }
+            ArgForm::KptrSlot => ArgKind::KptrSlot { ty: self.object(&arg.shape, types)? },
+            ArgForm::Memory => {
+                let (access, init) = memory(shape.mem);
+                ArgKind::Memory { size: MemSize::Fixed(shape.bytes), access, init }
+            }
+            ArgForm::Str => ArgKind::Str,
+            ArgForm::Map => ArgKind::Map { shape: map_shape(shape) },
+            ArgForm::Dynptr => ArgKind::Dynptr(dynptr(shape.mem)),
+            ArgForm::Iter => ArgKind::Iter { ty: self.object(&arg.shape, types)?, role: self.iter_role()? },
+            ArgForm::Callback => ArgKind::Callback { args: self.callback(shape, types)? },
+            ArgForm::Ignored => ArgKind::Ignored,
+        };
+        let proto = ArgProto { name: arg.name.to_owned(), kind, null: nullness(shape.null) };
+        let name = format!("{}{}", arg.name, suffix(shape));
+        let ty = self.c_type(shape, types)?;
+        out.push(Lowered { proto, param: Param { name, ty } });
+        Ok(())
+    }
+
+    /// Memory, and in the next register how many bytes of it.
+    fn slice(&self, arg: &ArgDecl, types: &mut Types, out: &mut Vec<Lowered>) -> Result<(), RegistryError> {
+        let shape = &arg.shape;
+        let size_at = u8::try_from(out.len() + 1)
+            .map_err(|_| self.user.signature("takes more registers than a call has"))?;
+        let (access, init) = memory(shape.mem);
+        let kind = ArgKind::Memory { size: MemSize::Arg(ArgIdx(size_at)), access, init };
+        let proto = ArgProto { name: arg.name.to_owned(), kind, null: nullness(shape.null) };
+        let name = format!("{}{}", arg.name, suffix(shape));
+        let pointee = match shape.mem {
+            MemRule::Read => types.intern(BtfType::Const { of: BtfId(0) }),
+            MemRule::ReadWrite | MemRule::Uninit => BtfId(0),
+        };
+        let ty = types.intern(BtfType::Ptr { to: pointee });
+        out.push(Lowered { proto, param: Param { name, ty } });
+
+        let (rule, word) = match shape.size {
+            SizeDecl::Bounded => (SizeRule::AnyOrZero, "__sz"),
+            SizeDecl::Constant => (SizeRule::Constant, "__szk"),
+        };
+        let name = format!("{}{word}", arg.name);
+        let proto = ArgProto {
+            name: format!("size of {}", arg.name),
+            kind: ArgKind::Size { rule },
+            null: Nullness::NonNull,
+        };
+        let ty = types.int(4, IntForm::Unsigned);
+        out.push(Lowered { proto, param: Param { name, ty } });
+        Ok(())
+    }
+
+    /// The result's contract and C type.
+    pub(super) fn ret(
+        &self,
+        ret: &RetShape,
+        tie: Tie,
+        types: &mut Types,
+    ) -> Result<(RetProto, BtfId), RegistryError> {
+        let null = nullness(ret.null);
+        let kind = match ret.form {
+            RetForm::Void => RetKind::Void,
+            RetForm::Scalar => {
+                RetKind::Scalar { size: self.bytes(ret.bytes, "the result")?, signed: signedness(ret.int) }
+            }
+            RetForm::ErrnoOr => RetKind::Scalar { size: Size::DW, signed: Signedness::Signed },
+            RetForm::Object => {
+                let ty = TypeRef::host(types.expr(&ret.ty, self.user)?);
+                RetKind::Object { ty, trust: self.trust(ret.trust, tie) }
+            }
+            RetForm::Memory => self.returned_memory(ret, tie)?,
+        };
+        let ty = match ret.form {
+            RetForm::Void => BtfId(0),
+            RetForm::Scalar | RetForm::ErrnoOr => types.expr(&ret.ty, self.user)?,
+            RetForm::Object | RetForm::Memory => {
+                let to = types.expr(&ret.ty, self.user)?;
+                types.intern(BtfType::Ptr { to })
+            }
+        };
+        Ok((RetProto { kind, null }, ty))
+    }
+
+    fn trust(&self, trust: TrustDecl, tie: Tie) -> RetTrust {
+        match trust {
+            TrustDecl::Owned => RetTrust::Owned,
+            TrustDecl::Rcu => RetTrust::Rcu,
+            TrustDecl::Untrusted => RetTrust::Untrusted,
+            TrustDecl::Borrowed => match self.tied_to(tie) {
+                Some(arg) => RetTrust::Borrowed(arg),
+                None => RetTrust::Trusted,
+            },
+        }
+    }
+
+    fn tied_to(&self, tie: Tie) -> Option<ArgIdx> {
+        let is_argument = usize::from(tie.0) < self.args.len();
+        is_argument.then(|| self.register(tie.0))
+    }
+
+    /// Memory whose size the parameter `rdonly_buf_size` or `rdwr_buf_size` tells, as in the kernel.
+    fn returned_memory(&self, ret: &RetShape, tie: Tie) -> Result<RetKind, RegistryError> {
+        let by_name = |name: &str| self.args.iter().position(|arg| arg.name == name);
+        let (at, access) = match (by_name("rdonly_buf_size"), by_name("rdwr_buf_size")) {
+            (Some(at), None) => (at, MemAccess::Read),
+            (None, Some(at)) => (at, MemAccess::ReadWrite),
+            (None, None) | (Some(_), Some(_)) => {
+                let problem = "returns memory, so exactly one parameter must tell its size: `rdonly_buf_size` or \
+                               `rdwr_buf_size`";
+                return Err(self.user.signature(problem));
+            }
+        };
+        if access == MemAccess::ReadWrite && ret.mem == MemRule::Read {
+            return Err(self
+                .user
+                .signature("`rdwr_buf_size` tells the size of memory that may only be read"));
+        }
+        let index = u8::try_from(at).map_err(|_| self.user.signature("has too many parameters"))?;
+        Ok(RetKind::Memory { size: MemSize::Arg(self.register(index)), access, tie: self.tied_to(tie) })
+    }
+
+    fn callback(&self, shape: &ArgShape, types: &mut Types) -> Result<Vec<ArgKind>, RegistryError> {
+        let args: Vec<ArgDecl> =
+            shape.callback.iter().map(|&shape| ArgDecl { name: "callback argument", shape }).collect();
+        let inner = Signature { args: &args, flags: self.flags, user: self.user };
+        Ok(inner.lower(types)?.into_iter().map(|lowered| lowered.proto.kind).collect())
+    }
+
+    fn iter_role(&self) -> Result<IterRole, RegistryError> {
+        if self.flags.contains(KfuncFlags::ITER_NEW) {
+            Ok(IterRole::New)
+        } else if self.flags.contains(KfuncFlags::ITER_NEXT) {
+            Ok(IterRole::Next)
+        } else if self.flags.contains(KfuncFlags::ITER_DESTROY) {
+            Ok(IterRole::Destroy)
+        } else {
+            Err(self.user.signature(
+                "takes an iterator's state, so it must be `iter_new`, `iter_next` or `iter_destroy`",
+            ))
+        }
+    }
+
+    fn object(&self, shape: &ArgShape, types: &mut Types) -> Result<TypeRef, RegistryError> {
+        Ok(TypeRef::host(types.expr(&shape.ty, self.user)?))
+    }
+
+    /// The C type of the first register.
+    fn c_type(&self, shape: &ArgShape, types: &mut Types) -> Result<BtfId, RegistryError> {
+        let ty = types.expr(&shape.ty, self.user)?;
+        Ok(match shape.form {
+            ArgForm::Scalar | ArgForm::Checked | ArgForm::Constant | ArgForm::Ignored | ArgForm::Raw => ty,
+            ArgForm::KptrSlot => {
+                let to = types.intern(BtfType::Ptr { to: ty });
+                types.intern(BtfType::Ptr { to })
+            }
+            ArgForm::Callback => self.callback_type(shape, types)?,
+            ArgForm::Object
+            | ArgForm::Memory
+            | ArgForm::Slice
+            | ArgForm::Str
+            | ArgForm::Map
+            | ArgForm::Dynptr
+            | ArgForm::Iter
+            | ArgForm::Implicit => {
+                let read_only = shape.form == ArgForm::Memory && shape.mem == MemRule::Read;
+                let to = if read_only { types.intern(BtfType::Const { of: ty }) } else { ty };
+                types.intern(BtfType::Ptr { to })
+            }
+        })
+    }
+
+    /// A pointer to a function with the callback's arguments that returns a 64-bit number.
+    fn callback_type(&self, shape: &ArgShape, types: &mut Types) -> Result<BtfId, RegistryError> {
+        let mut params = Vec::new();
+        for inner in shape.callback {
+            params.push(Param { name: String::new(), ty: self.c_type(inner, types)? });
+        }
+        let ret = types.int(8, IntForm::Signed);
+        let to = types.intern(BtfType::FuncProto { ret, params });
+        Ok(types.intern(BtfType::Ptr { to }))
+    }
+
+    fn size(&self, arg: &ArgDecl) -> Result<Size, RegistryError> {
+        self.bytes(arg.shape.bytes, arg.name)
+    }
+
+    fn bytes(&self, bytes: u32, what: &str) -> Result<Size, RegistryError> {
+        match bytes {
+            1 => Ok(Size::B),
+            2 => Ok(Size::H),
+            4 => Ok(Size::W),
+            8 => Ok(Size::DW),
+            _ => Err(self
+                .user
+                .signature(format!("{what} is a number of {bytes} bytes; a register holds at most 8"))),
+        }
+    }
+}
+
+/// The kernel's suffix for a parameter that means this.
+fn suffix(shape: &ArgShape) -> &'static str {
+    let nullable = shape.null == NullDecl::Nullable;
+    match shape.form {
+        ArgForm::Constant => "__k",
+        ArgForm::Slice if nullable => "__opt",
+        ArgForm::Slice | ArgForm::Memory if shape.mem == MemRule::Uninit => "__uninit",
+        ArgForm::Str => "__str",
+        ArgForm::Map => "__map",
+        ArgForm::Ignored => "__ign",
+        ArgForm::Dynptr if shape.mem == MemRule::Uninit => "__uninit",
+        ArgForm::Scalar
+        | ArgForm::Checked
+        | ArgForm::Object
+        | ArgForm::KptrSlot
+        | ArgForm::Memory
+        | ArgForm::Slice
+        | ArgForm::Dynptr
+        | ArgForm::Iter
+        | ArgForm::Callback
+        | ArgForm::Implicit
+        | ArgForm::Raw => {
+            if nullable {
+                "__nullable"
+            } else {
+                ""
+            }
+        }
+    }
+}
+
+pub(super) fn signedness(int: IntForm) -> Signedness {
+    match int {
+        IntForm::Signed => Signedness::Signed,
+        IntForm::Unsigned | IntForm::Char | IntForm::Bool => Signedness::Unsigned,
+    }
+}
+
+pub(super) fn demand(demand: DemandDecl) -> Demand {
+    match demand {
+        DemandDecl::Trusted => Demand::Trusted,
+        DemandDecl::Rcu => Demand::Rcu,
+        DemandDecl::Exclusive => Demand::Exclusive,
+        DemandDecl::Owned => Demand::Owned,
+    }
+}
+
+fn memory(rule: MemRule) -> (MemAccess, MemInit) {
+    match rule {
+        MemRule::Read => (MemAccess::Read, MemInit::Required),
+        MemRule::ReadWrite => (MemAccess::ReadWrite, MemInit::Required),
+        MemRule::Uninit => (MemAccess::Write, MemInit::Provided),
+    }
+}
+
+fn dynptr(rule: MemRule) -> DynptrKind {
+    match rule {
+        MemRule::Read => DynptrKind::Read,
+        MemRule::ReadWrite => DynptrKind::ReadWrite,
+        MemRule::Uninit => DynptrKind::Uninit,
+    }
+}
+
+fn map_shape(shape: &ArgShape) -> Option<(u32, u32)> {
+    (shape.bytes != 0 || shape.bytes2 != 0).then_some((shape.bytes, shape.bytes2))
+}

@@ -1,0 +1,125 @@
+//! The registry's answers to the verifier, to the loader and to the JIT's linker.
+
+use opswap_bpf::btf::Mismatch;
+use opswap_bpf::proto::{FieldAccess, FieldPolicy, KfuncProto, PointerPolicy, StructOpsMemberKind};
+use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, TypeRef};
+use opswap_verifier::Host;
+use opswap_verifier::host::Unavailable;
+
+use super::near::nearest;
+use super::{Kfunc, Registry};
+use crate::declare::FilterVerdict;
+use crate::loader::{Import, KfuncTarget, Resolve, ResolveError};
+
+/// Names that an error lists before it says how many more there are.
+const LISTED: usize = 12;
+
+impl Host for Registry {
+    fn btf(&self, space: BtfSpace) -> Option<&Btf> {
+        match space {
+            BtfSpace::Host => Some(&self.btf),
+            BtfSpace::Module(_) | BtfSpace::Program => None,
+        }
+    }
+
+    fn entry(&self, kind: &ProgramKind) -> Option<&EntryProto> {
+        match kind {
+            ProgramKind::Named(_) => None,
+            ProgramKind::StructOps { ops, op } => {
+                let table = self.struct_ops_named(ops)?;
+                table.members.iter().find_map(|member| match &member.kind {
+                    StructOpsMemberKind::Op(proto) if proto.op == *op => Some(&proto.entry),
+                    StructOpsMemberKind::Op(_) | StructOpsMemberKind::Data => None,
+                })
+            }
+        }
+    }
+
+    fn kfunc(&self, id: KfuncId, module: i16, kind: &ProgramKind) -> Result<&KfuncProto, Unavailable> {
+        let kfunc = self.kfuncs.get(id.index()).filter(|_| module == 0).ok_or(Unavailable::Unknown)?;
+        if kfunc.allows(kind) { Ok(&kfunc.proto) } else { Err(Unavailable::WrongProgramKind) }
+    }
+
+    fn helper(&self, id: HelperId, _: &ProgramKind) -> Result<&HelperProto, Unavailable> {
+        crate::helpers::proto(id).ok_or(Unavailable::Unknown)
+    }
+
+    fn field(&self, owner: TypeRef, member: u32, _: &ProgramKind) -> FieldPolicy {
+        const HIDDEN: FieldPolicy =
+            FieldPolicy { access: FieldAccess::Hidden, pointer: PointerPolicy::Untrusted };
+        match owner.space {
+            BtfSpace::Host => {
+                let policies = self.policies.get(&owner.id);
+                policies.and_then(|policies| policies.get(member as usize)).copied().unwrap_or(HIDDEN)
+            }
+            BtfSpace::Module(_) | BtfSpace::Program => HIDDEN,
+        }
+    }
+}
+
+impl Kfunc {
+    /// Whether programs of this kind may call it: its own list and the lists of its sets each name kinds; a filter may still refuse.
+    fn allows(&self, kind: &ProgramKind) -> bool {
+        let unrestricted = self.programs.is_empty() && self.sets.is_empty();
+        let listed = self.programs.iter().any(|word| names(word, kind))
+            || self.sets.iter().any(|set| {
+                let listed = set.programs.is_empty() || set.programs.iter().any(|word| names(word, kind));
+                listed
+                    && set.filter.is_none_or(|filter| filter(kind, &self.proto.name) == FilterVerdict::Allow)
+            });
+        let filtered =
+            self.filter.is_none_or(|filter| filter(kind, &self.proto.name) == FilterVerdict::Allow);
+        (unrestricted || listed) && filtered
+    }
+}
+
+/// Whether a word of `programs(…)` names this kind: `struct_ops`, a table, or the first part of a section's name.
+fn names(word: &str, kind: &ProgramKind) -> bool {
+    match kind {
+        ProgramKind::StructOps { ops, .. } => word == "struct_ops" || word == ops,
+        ProgramKind::Named(section) => {
+            let first = section.split('/').next().unwrap_or_default();
+            word == section || word == first || word == first.trim_end_matches(".s")
+        }
+    }
+}
+
+impl Resolve for Registry {
+    fn kfunc(&self, import: Import<'_>) -> Result<KfuncTarget, ResolveError> {
+        let Some(id) = self.kfunc_named(import.name) else { return Err(self.unknown(import.name)) };
+        if let (Some(btf), Some(kfunc)) = (import.btf, self.kfuncs.get(id.index())) {
+            self.compare_prototypes(btf, import, kfunc)?;
+        }
+        Ok(KfuncTarget { id, module: 0 })
+    }
+
+    fn types(&self) -> Option<&Btf> {
+        Some(&self.btf)
+    }
+}
+
+impl Registry {
+    fn unknown(&self, name: &str) -> ResolveError {
+        let names = || self.kfuncs.iter().map(|kfunc| kfunc.proto.name.as_str());
+        let mut known: Vec<String> = names().take(LISTED).map(|name| format!("`{name}`")).collect();
+        if self.kfuncs.len() > LISTED {
+            known.push(format!("and {} more", self.kfuncs.len() - LISTED));
+        }
+        ResolveError::Unknown { what: "kfunc", near: nearest(name, names()).map(str::to_owned), known }
+    }
+
+    /// An object that declares a kfunc with another number of parameters was written against another host.
+    fn compare_prototypes(&self, btf: &Btf, import: Import<'_>, kfunc: &Kfunc) -> Result<(), ResolveError> {
+        let Some((_, params)) = btf.func_proto(import.ty) else { return Ok(()) };
+        let expected = kfunc.proto.args.len();
+        if params.len() == expected {
+            return Ok(());
+        }
+        Err(ResolveError::Mismatch(Box::new(Mismatch {
+            name: import.name.to_owned(),
+            difference: format!("the object passes {} arguments, the host takes {expected}", params.len()),
+            object: format!("{} parameters", params.len()),
+            host: format!("{expected} parameters"),
+        })))
+    }
+}

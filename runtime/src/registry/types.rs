@@ -1,0 +1,270 @@
+//! [`Types`]: declared types as BTF, and what programs may do with their fields.
+//!
+//! Declared types take the first ids in order of their names, so that they can name each other; everything composed of them
+//! (numbers, pointers, arrays, prototypes) follows in order of first use, each once.
+
+use std::collections::HashMap;
+
+use opswap_bpf::btf::{
+    ArrayType, BtfType, Enum64Value, EnumValue, FwdKind, IntEncoding, IntType, Member, Signedness,
+};
+use opswap_bpf::proto::{FieldAccess, FieldPolicy, Nullness, PointerPolicy};
+use opswap_bpf::{Btf, BtfId};
+
+use super::error::RegistryError;
+use super::sorted_by_name;
+use crate::declare::{
+    AccessDecl, IntForm, MemberDecl, NullDecl, Place, PointerDecl, Step, StepKind, TypeDecl, TypeExpr,
+    TypeForm, TypeKey,
+};
+
+/// BTF in the making.
+pub(super) struct Types {
+    declared: HashMap<TypeKey, BtfId>,
+    /// All types but `void`; index + 1 is the id.
+    types: Vec<BtfType>,
+    interned: HashMap<BtfType, BtfId>,
+    policies: HashMap<BtfId, Vec<FieldPolicy>>,
+}
+
+/// The declaration that is being lowered, for messages.
+#[derive(Clone, Copy)]
+pub(super) struct User {
+    pub(super) name: &'static str,
+    pub(super) place: Place,
+}
+
+impl User {
+    pub(super) fn signature(self, problem: impl Into<String>) -> RegistryError {
+        RegistryError::Signature { name: self.name.to_owned(), place: self.place, problem: problem.into() }
+    }
+}
+
+impl Types {
+    /// The declared types.
+    pub(super) fn new(records: &[TypeDecl]) -> Result<Self, RegistryError> {
+        let sorted = sorted_by_name("type", records, |decl| (decl.name, decl.place))?;
+        let mut types = Self {
+            declared: HashMap::new(),
+            types: vec![BtfType::Void; sorted.len()],
+            interned: HashMap::new(),
+            policies: HashMap::new(),
+        };
+        for (at, decl) in sorted.iter().enumerate() {
+            types.declared.insert(decl.key, id_of(at));
+        }
+        for (at, decl) in sorted.iter().enumerate() {
+            let user = User { name: decl.name, place: decl.place };
+            check_version(decl.header.is_current(), user)?;
+            let body = types.body(decl, user)?;
+            types.types[at] = body;
+            types.policies.insert(id_of(at), decl.members.iter().map(policy).collect());
+        }
+        for (at, decl) in sorted.iter().enumerate() {
+            types.tags(id_of(at), decl);
+        }
+        Ok(types)
+    }
+
+    /// The finished BTF, and the policies of its structs by member.
+    pub(super) fn finish(self) -> (Btf, HashMap<BtfId, Vec<FieldPolicy>>) {
+        let mut btf = Btf::new();
+        for ty in self.types {
+            btf.push(ty);
+        }
+        (btf, self.policies)
+    }
+
+    /// The id of a type, new if there is none like it yet.
+    pub(super) fn intern(&mut self, ty: BtfType) -> BtfId {
+        if let Some(&id) = self.interned.get(&ty) {
+            return id;
+        }
+        let id = self.push(ty.clone());
+        self.interned.insert(ty, id);
+        id
+    }
+
+    /// Appends a type that is its own even when there is one like it.
+    pub(super) fn push(&mut self, ty: BtfType) -> BtfId {
+        let id = id_of(self.types.len());
+        self.types.push(ty);
+        id
+    }
+
+    /// Tags a declaration, or one of its members or parameters.
+    pub(super) fn tag(&mut self, of: BtfId, component: Option<usize>, text: impl Into<String>) {
+        let component = component.and_then(|at| u32::try_from(at).ok());
+        self.push(BtfType::decl_tag(text, of, component));
+    }
+
+    /// The id of a type expression.
+    pub(super) fn expr(&mut self, expr: &TypeExpr, user: User) -> Result<BtfId, RegistryError> {
+        let mut id = BtfId(0);
+        for step in expr.steps().iter().rev() {
+            id = self.step(step, id, user)?;
+        }
+        Ok(id)
+    }
+
+    fn step(&mut self, step: &Step, inner: BtfId, user: User) -> Result<BtfId, RegistryError> {
+        Ok(match step.kind {
+            StepKind::Void => BtfId(0),
+            StepKind::Int => self.int(step.count, step.int),
+            StepKind::Float => {
+                let name = if step.count == 4 { "float" } else { "double" };
+                self.intern(BtfType::Float { name: name.to_owned(), size: step.count })
+            }
+            StepKind::Ptr => self.intern(BtfType::Ptr { to: inner }),
+            StepKind::Const => self.intern(BtfType::Const { of: inner }),
+            StepKind::Array => {
+                let index = self.int(4, IntForm::Unsigned);
+                self.intern(BtfType::Array(ArrayType { element: inner, index, count: step.count }))
+            }
+            StepKind::Named => *self.declared.get(&step.key).ok_or_else(|| RegistryError::UnknownType {
+                used_in: user.name.to_owned(),
+                place: user.place,
+            })?,
+            StepKind::Opaque => match self.declared.get(&step.key) {
+                Some(&id) => id,
+                None => self.intern(BtfType::Fwd {
+                    name: format!("opaque_{:016x}", step.key.0),
+                    kind: FwdKind::Struct,
+                }),
+            },
+        })
+    }
+
+    /// A number under its C name.
+    pub(super) fn int(&mut self, bytes: u32, form: IntForm) -> BtfId {
+        let (name, encoding) = match (form, bytes) {
+            (IntForm::Bool, _) => ("_Bool", IntEncoding::Bool),
+            (IntForm::Char, _) => ("char", IntEncoding::Unsigned),
+            (IntForm::Unsigned, 1) => ("unsigned char", IntEncoding::Unsigned),
+            (IntForm::Unsigned, 2) => ("unsigned short", IntEncoding::Unsigned),
+            (IntForm::Unsigned, 4) => ("unsigned int", IntEncoding::Unsigned),
+            (IntForm::Unsigned, 8) => ("unsigned long", IntEncoding::Unsigned),
+            (IntForm::Unsigned, _) => ("unsigned __int128", IntEncoding::Unsigned),
+            (IntForm::Signed, 1) => ("signed char", IntEncoding::Signed),
+            (IntForm::Signed, 2) => ("short", IntEncoding::Signed),
+            (IntForm::Signed, 4) => ("int", IntEncoding::Signed),
+            (IntForm::Signed, 8) => ("long", IntEncoding::Signed),
+            (IntForm::Signed, _) => ("__int128", IntEncoding::Signed),
+        };
+        let bits = u8::try_from(bytes * 8).unwrap_or(u8::MAX);
+        let name = name.to_owned();
+        self.intern(BtfType::Int(IntType { name, size: bytes, encoding, bit_offset: 0, bits }))
+    }
+
+    fn body(&mut self, decl: &TypeDecl, user: User) -> Result<BtfType, RegistryError> {
+        let name = decl.name.to_owned();
+        let size = decl.size;
+        Ok(match decl.form {
+            TypeForm::Struct => BtfType::Struct { name, size, members: self.members(decl, user)? },
+            TypeForm::Union => BtfType::Union { name, size, members: self.members(decl, user)? },
+            TypeForm::Opaque => BtfType::Struct { name, size, members: Vec::new() },
+            TypeForm::Enum => enumeration(decl),
+        })
+    }
+
+    fn members(&mut self, decl: &TypeDecl, user: User) -> Result<Vec<Member>, RegistryError> {
+        decl.members.iter().map(|member| self.member(member.name, member.offset, &member.ty, user)).collect()
+    }
+
+    pub(super) fn member(
+        &mut self,
+        name: &str,
+        offset: u32,
+        ty: &TypeExpr,
+        user: User,
+    ) -> Result<Member, RegistryError> {
+        let bit_offset = offset.checked_mul(8).ok_or_else(|| {
+            user.signature(format!("member `{name}` lies beyond 512 MiB, which BTF cannot say"))
+        })?;
+        Ok(Member { name: name.to_owned(), ty: self.expr(ty, user)?, bit_offset, bitfield_bits: 0 })
+    }
+
+    /// What a program author and the interface file need to know beyond C.
+    fn tags(&mut self, id: BtfId, decl: &TypeDecl) {
+        if !decl.doc.is_empty() {
+            self.tag(id, None, format!("doc:{}", decl.doc));
+        }
+        for (at, member) in decl.members.iter().enumerate() {
+            for text in policy_tags(&policy(member)) {
+                self.tag(id, Some(at), text);
+            }
+            if !member.tag.is_empty() {
+                self.tag(id, Some(at), member.tag);
+            }
+        }
+    }
+}
+
+pub(super) fn check_version(current: bool, user: User) -> Result<(), RegistryError> {
+    if current {
+        return Ok(());
+    }
+    Err(RegistryError::OtherVersion { name: user.name.to_owned(), place: user.place })
+}
+
+fn id_of(at: usize) -> BtfId {
+    BtfId(u32::try_from(at + 1).expect("fewer than 2^32 types: each takes several bytes of this program"))
+}
+
+fn enumeration(decl: &TypeDecl) -> BtfType {
+    let signed = match decl.int {
+        IntForm::Signed => Signedness::Signed,
+        IntForm::Unsigned | IntForm::Char | IntForm::Bool => Signedness::Unsigned,
+    };
+    let name = decl.name.to_owned();
+    if decl.size > 4 {
+        let values = decl.enumerators.iter().map(|e| Enum64Value { name: e.name.to_owned(), value: e.value });
+        return BtfType::Enum64 { name, size: decl.size, signed, values: values.collect() };
+    }
+    let values = decl.enumerators.iter().map(|e| {
+        // The low half is the whole value of an enum of at most four bytes.
+        let [b0, b1, b2, b3, ..] = e.value.to_le_bytes();
+        EnumValue { name: e.name.to_owned(), value: i32::from_le_bytes([b0, b1, b2, b3]) }
+    });
+    BtfType::Enum { name, size: decl.size, signed, values: values.collect() }
+}
+
+pub(super) fn nullness(null: NullDecl) -> Nullness {
+    match null {
+        NullDecl::NonNull => Nullness::NonNull,
+        NullDecl::Nullable => Nullness::Nullable,
+    }
+}
+
+fn policy(member: &MemberDecl) -> FieldPolicy {
+    let access = match member.access {
+        AccessDecl::Hidden => FieldAccess::Hidden,
+        AccessDecl::ReadOnly => FieldAccess::ReadOnly,
+        AccessDecl::ReadWrite => FieldAccess::ReadWrite,
+        AccessDecl::Shared => FieldAccess::Shared,
+    };
+    let pointer = match member.pointer {
+        PointerDecl::Untrusted => PointerPolicy::Untrusted,
+        PointerDecl::Borrowed => PointerPolicy::Borrowed(nullness(member.null)),
+        PointerDecl::Rcu => PointerPolicy::Rcu,
+    };
+    FieldPolicy { access, pointer }
+}
+
+/// A member's policy as decl tags; what is not said is read-only and, for a pointer, untrusted.
+fn policy_tags(policy: &FieldPolicy) -> Vec<&'static str> {
+    let mut tags = Vec::new();
+    match policy.access {
+        FieldAccess::Hidden => tags.push("btf:hidden"),
+        FieldAccess::ReadOnly => {}
+        FieldAccess::ReadWrite => tags.push("btf:rw"),
+        FieldAccess::Shared => tags.push("btf:shared"),
+    }
+    match policy.pointer {
+        PointerPolicy::Borrowed(Nullness::NonNull) => tags.push("ptr:borrowed"),
+        PointerPolicy::Borrowed(Nullness::Nullable) => tags.push("ptr:borrowed_nullable"),
+        PointerPolicy::Rcu => tags.push("ptr:rcu"),
+        PointerPolicy::Untrusted => {}
+    }
+    tags
+}
