@@ -37,6 +37,10 @@ pub(crate) fn codegen(table: &Table) -> TokenStream {
             }
             /// A pinned slot: its operations as methods.
             pub struct __Pinned<'a>(#p::PinGuard<'a, #ident>);
+            impl<'a> #p::core::ops::Deref for __Pinned<'a> {
+                type Target = #p::PinGuard<'a, #ident>;
+                fn deref(&self) -> &Self::Target { &self.0 }
+            }
             impl __Pinned<'_> { #(#methods)* }
         };
     }
