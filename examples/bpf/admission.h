@@ -29,4 +29,7 @@ extern struct Account *account_get(u32 tenant) __ksym;
 /* Gives an account back. */
 extern void account_put(struct Account *account) __ksym;
 
+/* Whether the account's figures make sense. */
+extern u32 account_audit(const struct Account *account) __ksym;
+
 #endif

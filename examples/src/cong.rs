@@ -1,31 +1,47 @@
 //! `cong_ops`, the table of operations that a congestion control implements, and who answers its calls.
 
+use opswap::{Refusal, StructOps, TableView, struct_ops};
+
 use crate::flow::{AckSample, Flow};
 use crate::link::Ecn;
-use crate::native;
 
 /// Bit of [`CongOps::flags`]: packets may be marked instead of dropped, and marks are answered by `on_ecn`.
 pub const FLAG_ECN: u32 = 1;
 
-/// What a congestion control does. Programs provide it as `struct cong_ops`.
+/// What a congestion control does. Programs provide it as `struct cong_ops`; what they leave out, the slot's default does.
 #[derive(Clone)]
+#[struct_ops(name = "cong_ops")]
 pub struct CongOps {
     /// A flow begins, or this version takes over a running one. The private area is zeroed.
     pub init: Option<fn(flow: &mut Flow)>,
     /// Packets were acknowledged: sets the window.
+    #[op(required)]
     pub on_ack: fn(flow: &mut Flow, sample: &AckSample),
     /// Packets were lost, the first in this round trip: returns the new slow-start threshold, which becomes the window.
+    #[op(required)]
     pub on_loss: fn(flow: &mut Flow, lost: u32) -> u32,
     /// Packets were marked, the first in this round trip: returns the new threshold and window, as `on_loss` does.
-    pub on_ecn: Option<fn(flow: &mut Flow, marked: u32) -> u32>,
+    pub on_ecn: fn(flow: &mut Flow, marked: u32) -> u32,
     /// Nothing came back for a whole timeout: returns the new threshold; the window becomes one packet.
-    pub on_timeout: Option<fn(flow: &mut Flow) -> u32>,
+    pub on_timeout: fn(flow: &mut Flow) -> u32,
     /// The flow ends, or another version takes over.
     pub release: Option<fn(flow: &mut Flow)>,
     /// Name for people, ended by a zero byte.
     pub name: [u8; 16],
     /// [`FLAG_ECN`].
     pub flags: u32,
+}
+
+impl StructOps for CongOps {
+    fn validate(table: &TableView<'_>) -> Result<(), Refusal> {
+        if table.text("name").is_none_or(str::is_empty) {
+            return Err("`name` is empty: people need one".into());
+        }
+        match table.number("flags") {
+            Some(flags) if flags & !u64::from(FLAG_ECN) == 0 => Ok(()),
+            flags => Err(format!("`flags` is {flags:?}; only bit 0 (CONG_ECN) has a meaning").into()),
+        }
+    }
 }
 
 /// `text` as the name of a table: cut to 15 bytes, padded with zero bytes.
@@ -77,7 +93,7 @@ pub trait Control {
     fn ecn(&self) -> Ecn;
 }
 
-/// A table of native functions, called directly; Reno answers what it leaves out.
+/// A table of native functions, called directly.
 pub struct Native(pub CongOps);
 
 impl Control for Native {
@@ -96,11 +112,11 @@ impl Control for Native {
     }
 
     fn on_ecn(&mut self, flow: &mut Flow, marked: u32) -> u32 {
-        self.0.on_ecn.unwrap_or(native::reno::on_ecn)(flow, marked)
+        (self.0.on_ecn)(flow, marked)
     }
 
     fn on_timeout(&mut self, flow: &mut Flow) -> u32 {
-        self.0.on_timeout.unwrap_or(native::reno::on_timeout)(flow)
+        (self.0.on_timeout)(flow)
     }
 
     fn release(&mut self, flow: &mut Flow) {

@@ -2,8 +2,10 @@
 //!
 //! `bpf/cong.h` declares the same types in C.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+
+use opswap::{Btf, KRef};
 
 /// A window or threshold that nothing limits yet.
 pub const UNLIMITED: u32 = u32::MAX >> 1;
@@ -20,41 +22,52 @@ pub const STATE_OPEN: u32 = 0;
 pub const STATE_RECOVERY: u32 = 1;
 
 /// One connection, as its congestion control sees it.
-#[derive(Debug)]
+#[derive(Debug, Btf)]
 #[repr(C)]
 pub struct Flow {
     /// Time since the transfer began, in microseconds.
+    #[btf(ro)]
     pub now_us: u64,
     /// Packets acknowledged so far.
+    #[btf(ro)]
     pub delivered: u64,
     /// Number of the next packet to send; packets are numbered in the order they are sent, repeats too.
+    #[btf(ro)]
     pub next_number: u64,
     /// Smoothed round-trip time in microseconds; 0 before the first sample.
+    #[btf(ro)]
     pub srtt_us: u32,
     /// Least round-trip time so far in microseconds; 0 before the first sample.
+    #[btf(ro)]
     pub min_rtt_us: u32,
     /// Bytes of a full packet.
+    #[btf(ro)]
     pub mss: u32,
     /// Packets sent and neither acknowledged nor given up.
+    #[btf(ro)]
     pub in_flight: u32,
     /// [`STATE_OPEN`] or [`STATE_RECOVERY`].
+    #[btf(ro)]
     pub state: u32,
     /// Congestion window in packets.
     pub cwnd: u32,
     /// Slow-start threshold in packets.
     pub ssthresh: u32,
     /// Reserved; 0.
+    #[btf(ro)]
     pub reserved: u32,
     /// The program's own state for this flow; zeroed when another version takes over.
     pub private: [u64; 8],
     /// What is remembered of the path; shared with other flows to the same place.
-    pub path: Option<Arc<Path>>,
+    #[btf(skip)]
+    pub path: Option<KRef<Path>>,
     /// What programs noted.
+    #[btf(skip)]
     pub journal: Mutex<Journal>,
 }
 
 /// What an ACK tells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Btf)]
 #[repr(C)]
 pub struct AckSample {
     /// Number of the packet that was acknowledged last.
@@ -70,12 +83,14 @@ pub struct AckSample {
 }
 
 /// What is remembered of a path, beyond any one flow and any one version of the congestion control.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Btf)]
 #[repr(C)]
 pub struct Path {
     /// Window at the latest loss, in packets; 0 if none has been seen.
+    #[btf(ro)]
     pub loss_window: AtomicU32,
     /// Losses recorded.
+    #[btf(ro)]
     pub losses: AtomicU32,
 }
 
@@ -138,7 +153,7 @@ impl Journal {
 
 impl Flow {
     /// A flow over a path, before its first packet.
-    pub fn new(path: Option<Arc<Path>>) -> Self {
+    pub fn new(path: Option<KRef<Path>>) -> Self {
         Self {
             now_us: 0,
             delivered: 0,

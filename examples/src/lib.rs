@@ -8,8 +8,11 @@
 //! | [`transfer`], [`link`], [`rng`] | the emulated network: sender, bottleneck, random losses |
 //! | [`trace`], [`plot`], [`report`] | what is recorded, and how it is shown |
 
+pub mod admission;
+pub mod attached;
 pub mod cong;
 pub mod flow;
+pub mod kfuncs;
 pub mod link;
 pub mod native;
 pub mod plot;

@@ -13,8 +13,8 @@ pub fn reno() -> CongOps {
         init: None,
         on_ack: reno::on_ack,
         on_loss: reno::on_loss,
-        on_ecn: Some(reno::on_ecn),
-        on_timeout: Some(reno::on_timeout),
+        on_ecn: reno::on_ecn,
+        on_timeout: reno::on_timeout,
         release: None,
         name: name("native"),
         flags: 0,
@@ -27,7 +27,7 @@ pub fn cubic() -> CongOps {
         init: Some(cubic::init),
         on_ack: cubic::on_ack,
         on_loss: cubic::on_loss,
-        on_timeout: Some(cubic::on_timeout),
+        on_timeout: cubic::on_timeout,
         name: name("native-cubic"),
         ..reno()
     }
@@ -39,7 +39,7 @@ pub fn dctcp() -> CongOps {
         init: Some(dctcp::init),
         on_ack: dctcp::on_ack,
         on_loss: dctcp::on_loss,
-        on_ecn: Some(dctcp::on_ecn),
+        on_ecn: dctcp::on_ecn,
         name: name("native-dctcp"),
         flags: FLAG_ECN,
         ..reno()

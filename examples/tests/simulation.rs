@@ -1,6 +1,5 @@
 //! The emulated network obeys its own laws, whatever the algorithm, and the algorithms behave as their RFCs say.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use examples::cong::{CongOps, Control, Native};
@@ -9,6 +8,7 @@ use examples::link::LinkConfig;
 use examples::native;
 use examples::trace::Trace;
 use examples::transfer::Transfer;
+use opswap::KRef;
 
 fn path() -> LinkConfig {
     LinkConfig {
@@ -27,7 +27,7 @@ fn run(config: LinkConfig, ops: CongOps, seconds: u64) -> Transfer {
     let end = Duration::from_secs(seconds);
     let mut control = Native(ops);
     let mut transfer =
-        Transfer::new(config, Flow::new(Some(Arc::new(Path::default()))), Trace::new(end, 100));
+        Transfer::new(config, Flow::new(Some(KRef::new(Path::default()))), Trace::new(end, 100));
     control.init(transfer.flow_mut());
     transfer.trace_mut().begin("native", Duration::ZERO, 0);
     transfer.run_until(end, &mut control);

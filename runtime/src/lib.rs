@@ -21,15 +21,12 @@ mod types;
 
 #[doc(hidden)]
 pub use self::private as __private;
-/// The vocabulary: instructions, contracts, types, the interpreter.
-pub use opswap_bpf as bpf;
-/// The verifier, for tools.
-pub use opswap_verifier as verifier;
-
 pub use error::{AttachError, LoadError, MapError, RunError, TableError};
 pub use opswap_macros::{Btf, kfunc, struct_ops};
 pub use run::CallSite;
-pub use struct_ops::{Calls, Link, Member, Prepared, Refusal, Slot, StructOps, TableView, VersionRecord};
+pub use struct_ops::{
+    Calls, Link, Member, Pinned, PinnedTable, Prepared, Refusal, Slot, StructOps, TableView, VersionRecord,
+};
 pub use types::{
     BpfCell, BtfEnum, BtfObject, BtfType, CellValue, Const, ConstSize, Errno, ErrnoPayload, Ignored, KRef,
     KfuncArg, KfuncRet, OpArg, OpRet, Pod, Pointee, PointeeMut, Rcu,

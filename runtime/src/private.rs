@@ -22,7 +22,7 @@ pub use crate::declare::{
 };
 pub use crate::registry::{KFUNCS, STRUCT_OPS, TYPES};
 pub use crate::struct_ops::PinGuard;
-pub use crate::struct_ops::StructOpsType;
+pub use crate::struct_ops::{PinnedTable, StructOpsType};
 pub use crate::types::{BtfEnum, BtfObject, BtfType, Fixed, KfuncArg, KfuncRet, OpArg, OpRet, Tied, ViaEnum};
 
 pub use describe::{

@@ -12,6 +12,7 @@
 //! | `hazard` | who uses which version, and when it is freed |
 //! | `slot` | [`Slot`]: the current version and who holds it |
 //! | `pin` | [`PinGuard`], [`OpEntry`]: calls |
+//! | `pinned` | [`PinnedTable`]: what a pinned slot knows of itself |
 //! | `link` | [`Prepared`], [`Link`]: attach, update, detach |
 //! | `instrument` | [`Instrument`]: prologues and epilogues |
 
@@ -20,6 +21,7 @@ mod image;
 mod instrument;
 mod link;
 mod pin;
+mod pinned;
 mod slot;
 mod table;
 mod version;
@@ -27,6 +29,7 @@ mod version;
 pub use instrument::Instrument;
 pub use link::{Link, Prepared};
 pub use pin::{Faulted, Handover, OpEntry, PinGuard, Returns};
+pub use pinned::{Pinned, PinnedTable};
 pub use slot::Slot;
 pub use table::{Member, Refusal, StructOps, StructOpsType, TableView};
 pub use version::{Calls, VersionRecord, collect_versions};

@@ -8,7 +8,7 @@ use super::check::{Member, Native, Op, Presence, Sleep, Table};
 
 /// The record in the link-time slice, the traits of the table, and one method for each operation.
 pub(crate) fn codegen(table: &Table) -> TokenStream {
-    let Table { ident, name, doc, .. } = table;
+    let Table { ident, vis, name, doc, .. } = table;
     let p = table.paths.private();
     let (register, place) = (table.paths.register("STRUCT_OPS"), table.paths.place());
     let rust_name = ident.to_string();
@@ -36,12 +36,12 @@ pub(crate) fn codegen(table: &Table) -> TokenStream {
                 fn pinned<'a>(guard: #p::PinGuard<'a, Self>) -> __Pinned<'a> { __Pinned(guard) }
             }
             /// A pinned slot: its operations as methods.
-            pub struct __Pinned<'a>(#p::PinGuard<'a, #ident>);
-            impl<'a> #p::core::ops::Deref for __Pinned<'a> {
-                type Target = #p::PinGuard<'a, #ident>;
-                fn deref(&self) -> &Self::Target { &self.0 }
-            }
+            #vis struct __Pinned<'a>(#p::PinGuard<'a, #ident>);
             impl __Pinned<'_> { #(#methods)* }
+            impl #p::PinnedTable for __Pinned<'_> {
+                type Table = #ident;
+                fn guard(&self) -> &#p::PinGuard<'_, #ident> { &self.0 }
+            }
         };
     }
 }

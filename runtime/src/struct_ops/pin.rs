@@ -11,8 +11,8 @@ use opswap_bpf::OpIdx;
 
 use super::hazard::{Hazard, Reader};
 use super::slot::{SlotCore, SlotInner};
-use super::table::StructOpsType;
-use super::version::{OpCell, Version};
+use super::table::{StructOpsType, TableView};
+use super::version::{OpCell, Version, VersionRecord};
 use crate::enter::{self, Entry};
 use crate::error::RunError;
 use crate::run::{Release, Run};
@@ -109,9 +109,20 @@ impl<'a, T: StructOpsType> PinGuard<'a, T> {
         Some(OpEntry { core: &self.slot.core, version, cell, code, reader })
     }
 
-    /// The table's bytes as the attached object fills them in; `None` when the native default is attached.
-    pub fn data(&self) -> Option<&[u8]> {
-        self.version().image().map(|image| &*image.data)
+    /// Whether the pinned version is the slot's current one. No other version can have its address: this one is alive.
+    #[inline]
+    pub(super) fn is_current(&self) -> bool {
+        std::ptr::eq(self.slot.core.current().load(Ordering::Relaxed), self.version)
+    }
+
+    /// The table that the attached object fills in; `None` when the native default is attached.
+    pub(super) fn table(&self) -> Option<TableView<'_>> {
+        self.version().image().map(|image| image.view())
+    }
+
+    /// The pinned version's name and calls.
+    pub(super) fn record(&self) -> VersionRecord {
+        self.version().record()
     }
 }
 

@@ -10,6 +10,7 @@ use opswap_bpf::proto::{StructOpsMember, StructOpsProto};
 use crate::declare::StructOpsDecl;
 use crate::struct_ops::instrument::Instrument;
 use crate::struct_ops::pin::PinGuard;
+use crate::struct_ops::pinned::PinnedTable;
 
 /// A callback's refusal, in the host's words.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -197,7 +198,7 @@ pub trait StructOpsType: Sized + Send + Sync + 'static {
     const DECL: &'static StructOpsDecl;
 
     /// Typed wrapper of a pinned slot: one method an operation.
-    type Pinned<'a>;
+    type Pinned<'a>: PinnedTable<Table = Self>;
 
     /// Wraps a pinned slot.
     fn pinned<'a>(guard: PinGuard<'a, Self>) -> Self::Pinned<'a>;
