@@ -20,7 +20,7 @@ pub use crate::declare::{
     OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, Tie, TypeDecl, TypeExpr,
     TypeForm, TypeKey, cfi_hash,
 };
-pub use crate::registry::{KFUNCS, STRUCT_OPS, TYPES};
+pub use crate::registry::{OPSWAP_KFUNCS, OPSWAP_STRUCT_OPS, OPSWAP_TYPES};
 pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};
 pub use crate::types::{BtfEnum, BtfObject, BtfType, Fixed, KfuncArg, KfuncRet, OpArg, OpRet, Tied, ViaEnum};

@@ -10,18 +10,24 @@
 //! | `contract` | arguments and results of declarations as contracts |
 //! | `functions` | kfuncs: BTF and [`KfuncProto`] |
 //! | `tables` | tables of operations: BTF and [`StructOpsProto`] |
+//! | `available` | which programs may call a kfunc |
+//! | `tags`, `interface` | contracts as BTF decl tags, and registries read from interface files |
 //! | `host` | the answers to the verifier and to the loader |
 //! | `near` | the most similar name |
 
+mod available;
 mod contract;
 mod error;
 mod functions;
 mod host;
+mod interface;
 mod near;
 mod tables;
+mod tags;
 mod types;
 
 pub use error::RegistryError;
+pub use interface::InterfaceError;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,22 +36,24 @@ use opswap_bpf::proto::{FieldPolicy, KfuncProto, StructOpsProto};
 use opswap_bpf::{Btf, BtfId, KfuncId};
 use opswap_jit::CodeAddr;
 
-use crate::declare::{Filter, KfuncDecl, Place, SetDecl, StructOpsDecl, TypeDecl};
+use crate::declare::{KfuncDecl, Place, StructOpsDecl, TypeDecl};
+
+use available::Availability;
 
 /// Every `#[kfunc]` of the program.
 #[doc(hidden)]
 #[linkme::distributed_slice]
-pub static KFUNCS: [KfuncDecl];
+pub static OPSWAP_KFUNCS: [KfuncDecl];
 
 /// Every `#[struct_ops]` of the program.
 #[doc(hidden)]
 #[linkme::distributed_slice]
-pub static STRUCT_OPS: [StructOpsDecl];
+pub static OPSWAP_STRUCT_OPS: [StructOpsDecl];
 
 /// Every `#[derive(Btf)]` of the program.
 #[doc(hidden)]
 #[linkme::distributed_slice]
-pub static TYPES: [TypeDecl];
+pub static OPSWAP_TYPES: [TypeDecl];
 
 /// The declarations from which a registry is made, in any order.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +69,7 @@ pub struct Records<'r> {
 impl Records<'static> {
     /// What was linked into this program.
     pub fn linked() -> Self {
-        Self { kfuncs: &KFUNCS, tables: &STRUCT_OPS, types: &TYPES }
+        Self { kfuncs: &OPSWAP_KFUNCS, tables: &OPSWAP_STRUCT_OPS, types: &OPSWAP_TYPES }
     }
 }
 
@@ -70,16 +78,13 @@ impl Records<'static> {
 pub struct Kfunc {
     /// Its contract.
     pub proto: Arc<KfuncProto>,
-    /// Where it was written.
-    pub place: Place,
-    /// Doc comment.
-    pub doc: &'static str,
+    /// Doc comment; may be empty.
+    pub doc: String,
     /// Why programs should no longer use it; empty when they may.
-    pub deprecated: &'static str,
-    addr: CodeAddr,
-    programs: &'static [&'static str],
-    sets: &'static [&'static SetDecl],
-    filter: Option<Filter>,
+    pub deprecated: String,
+    /// `None` when it was read from a file.
+    addr: Option<CodeAddr>,
+    available: Availability,
 }
 
 /// A declared table of operations.
@@ -87,10 +92,8 @@ pub struct Kfunc {
 pub struct Table {
     /// Its contract.
     pub proto: Arc<StructOpsProto>,
-    /// Where it was written.
-    pub place: Place,
-    /// Doc comment.
-    pub doc: &'static str,
+    /// Doc comment; may be empty.
+    pub doc: String,
 }
 
 /// Everything that was declared. Cheap to share, never changes.
@@ -146,9 +149,9 @@ impl Registry {
         u32::try_from(at).ok().map(KfuncId)
     }
 
-    /// What compiled code calls.
+    /// What compiled code calls; `None` for unknown ids and for a registry that was read from a file.
     pub fn kfunc_addr(&self, id: KfuncId) -> Option<CodeAddr> {
-        self.kfuncs.get(id.index()).map(|kfunc| kfunc.addr)
+        self.kfuncs.get(id.index()).and_then(|kfunc| kfunc.addr)
     }
 
     /// The table with this name.

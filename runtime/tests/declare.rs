@@ -77,7 +77,7 @@ impl StructOps for CongestionOps {}
 
 #[test]
 fn every_declaration_is_collected() {
-    assert_eq!(opswap::registry::KFUNCS.len(), 5);
-    assert_eq!(opswap::registry::TYPES.len(), 3);
-    assert_eq!(opswap::registry::STRUCT_OPS.len(), 1);
+    assert_eq!(opswap::registry::OPSWAP_KFUNCS.len(), 5);
+    assert_eq!(opswap::registry::OPSWAP_TYPES.len(), 3);
+    assert_eq!(opswap::registry::OPSWAP_STRUCT_OPS.len(), 1);
 }

@@ -20,7 +20,7 @@ pub(crate) fn codegen(described: &Described) -> TokenStream {
 fn object(described: &Described, p: &TokenStream, form: &TokenStream, fields: &[Member]) -> TokenStream {
     let Described { ident, name, doc, .. } = described;
     let rust_name = ident.to_string();
-    let (register, place) = (described.paths.register("TYPES"), described.paths.place());
+    let (register, place) = (described.paths.register("OPSWAP_TYPES"), described.paths.place());
     let members = fields.iter().map(|field| member(ident, p, field));
     quote! {
         const _: () = {
@@ -55,7 +55,7 @@ fn member(ident: &Ident, p: &TokenStream, field: &Member) -> TokenStream {
 fn enumeration(described: &Described, p: &TokenStream, repr: &Ident, variants: &[Ident]) -> TokenStream {
     let Described { ident, name, doc, .. } = described;
     let rust_name = ident.to_string();
-    let (register, place) = (described.paths.register("TYPES"), described.paths.place());
+    let (register, place) = (described.paths.register("OPSWAP_TYPES"), described.paths.place());
     let names = variants.iter().map(|variant| format!("{}_{variant}", described.name));
     quote! {
         const _: () = {

@@ -14,7 +14,7 @@ use crate::signature;
 pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
     let Kfunc { ident, name, doc, programs, sets, deprecated, .. } = kfunc;
     let p = kfunc.paths.private();
-    let (register, place) = (kfunc.paths.register("KFUNCS"), kfunc.paths.place());
+    let (register, place) = (kfunc.paths.register("OPSWAP_KFUNCS"), kfunc.paths.place());
     let names: Vec<String> = kfunc.args.iter().map(|arg| arg.name.to_string()).collect();
     let types: Vec<_> = kfunc.args.iter().map(|arg| signature::erased(&arg.ty)).collect();
     let shapes = types.iter().map(|ty| quote_spanned!(ty.span()=> #p::arg_shape::<#ty>()));

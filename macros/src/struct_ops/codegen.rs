@@ -10,7 +10,7 @@ use super::check::{Member, Native, Op, Presence, Sleep, Table};
 pub(crate) fn codegen(table: &Table) -> TokenStream {
     let Table { ident, vis, name, doc, .. } = table;
     let p = table.paths.private();
-    let (register, place) = (table.paths.register("STRUCT_OPS"), table.paths.place());
+    let (register, place) = (table.paths.register("OPSWAP_STRUCT_OPS"), table.paths.place());
     let rust_name = ident.to_string();
     let mut ops = 0_u32;
     let (mut members, mut methods) = (Vec::new(), Vec::new());

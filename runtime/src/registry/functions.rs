@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use opswap_bpf::TypeRef;
 use opswap_bpf::btf::{BtfType, Func};
 use opswap_bpf::program::Linkage;
 use opswap_bpf::proto::{
     ArgKind, ArgProto, DeclaredAt, Demand, KfuncFlags, KfuncProto, Nullness, RetKind, RetProto, RetTrust,
 };
+use opswap_bpf::{BtfId, TypeRef};
 use opswap_jit::CodeAddr;
 
+use super::available::Availability;
 use super::contract::Signature;
 use super::error::RegistryError;
+use super::tags::{arg_tag, ret_tag};
 use super::types::{Types, User, check_version};
 use super::{Kfunc, sorted_by_name};
 use crate::declare::{KfuncDecl, Place};
@@ -52,13 +54,16 @@ fn kfunc(decl: &KfuncDecl, types: &mut Types) -> Result<Kfunc, RegistryError> {
     for (name, _) in flags.iter_names() {
         types.tag(func, None, format!("kfunc:{}", name.to_lowercase()));
     }
-    for (at, arg) in args.iter().enumerate() {
-        for text in arg_tags(arg) {
-            types.tag(func, Some(at), text);
-        }
+    let available = Availability::of(decl);
+    for text in available.tags() {
+        types.tag(func, None, text);
     }
-    if !decl.doc.is_empty() {
-        types.tag(func, None, format!("doc:{}", decl.doc));
+    tag_signature(func, &args, &ret, types);
+    tag_place(func, decl.place, types);
+    for (word, text) in [("deprecated", decl.deprecated), ("doc", decl.doc)] {
+        if !text.is_empty() {
+            types.tag(func, None, format!("{word}:{text}"));
+        }
     }
     Ok(Kfunc {
         proto: Arc::new(KfuncProto {
@@ -70,14 +75,28 @@ fn kfunc(decl: &KfuncDecl, types: &mut Types) -> Result<Kfunc, RegistryError> {
             intrinsic: None,
             declared_at: Some(declared_at(decl.place)),
         }),
-        place: decl.place,
-        doc: decl.doc,
-        deprecated: decl.deprecated,
-        addr: CodeAddr(decl.shim.addr()),
-        programs: decl.programs,
-        sets: decl.sets,
-        filter: decl.filter,
+        doc: decl.doc.to_owned(),
+        deprecated: decl.deprecated.to_owned(),
+        addr: Some(CodeAddr(decl.shim.addr())),
+        available,
     })
+}
+
+/// What C cannot say about arguments and result.
+pub(super) fn tag_signature(func: BtfId, args: &[ArgProto], ret: &RetProto, types: &mut Types) {
+    for (at, arg) in args.iter().enumerate() {
+        if let Some(text) = arg_tag(arg) {
+            types.tag(func, Some(at), text);
+        }
+    }
+    if let Some(text) = ret_tag(ret) {
+        types.tag(func, None, text);
+    }
+}
+
+/// Where the declaration stands.
+pub(super) fn tag_place(of: BtfId, place: Place, types: &mut Types) {
+    types.tag(of, None, format!("at:{}:{}", place.file, place.line));
 }
 
 /// The flags that a signature says by itself.
@@ -106,23 +125,4 @@ fn implied(args: &[ArgProto], ret: &RetProto) -> KfuncFlags {
         flags |= KfuncFlags::RET_NULL;
     }
     flags
-}
-
-/// What C cannot say about an argument.
-pub(super) fn arg_tags(arg: &ArgProto) -> Vec<String> {
-    let mut tags = Vec::new();
-    if let ArgKind::Object { demand, .. } = &arg.kind {
-        match demand {
-            Demand::Exclusive => tags.push("arg:exclusive".to_owned()),
-            Demand::Owned => tags.push("arg:owned".to_owned()),
-            Demand::Rcu => tags.push("arg:rcu".to_owned()),
-            Demand::Untrusted => tags.push("arg:untrusted".to_owned()),
-            Demand::Trusted => {}
-        }
-    }
-    if let ArgKind::Checked { legal, .. } = &arg.kind {
-        let values: Vec<String> = legal.iter().map(u64::to_string).collect();
-        tags.push(format!("arg:checked={}", values.join(",")));
-    }
-    tags
 }

@@ -8,7 +8,6 @@ use opswap_verifier::host::Unavailable;
 
 use super::near::nearest;
 use super::{Kfunc, Registry};
-use crate::declare::FilterVerdict;
 use crate::loader::{Import, KfuncTarget, Resolve, ResolveError};
 
 /// Names that an error lists before it says how many more there are.
@@ -37,7 +36,11 @@ impl Host for Registry {
 
     fn kfunc(&self, id: KfuncId, module: i16, kind: &ProgramKind) -> Result<&KfuncProto, Unavailable> {
         let kfunc = self.kfuncs.get(id.index()).filter(|_| module == 0).ok_or(Unavailable::Unknown)?;
-        if kfunc.allows(kind) { Ok(&kfunc.proto) } else { Err(Unavailable::WrongProgramKind) }
+        if kfunc.available.allows(kind, &kfunc.proto.name) {
+            Ok(&kfunc.proto)
+        } else {
+            Err(Unavailable::WrongProgramKind)
+        }
     }
 
     fn helper(&self, id: HelperId, _: &ProgramKind) -> Result<&HelperProto, Unavailable> {
@@ -53,33 +56,6 @@ impl Host for Registry {
                 policies.and_then(|policies| policies.get(member as usize)).copied().unwrap_or(HIDDEN)
             }
             BtfSpace::Module(_) | BtfSpace::Program => HIDDEN,
-        }
-    }
-}
-
-impl Kfunc {
-    /// Whether programs of this kind may call it: its own list and the lists of its sets each name kinds; a filter may still refuse.
-    fn allows(&self, kind: &ProgramKind) -> bool {
-        let unrestricted = self.programs.is_empty() && self.sets.is_empty();
-        let listed = self.programs.iter().any(|word| names(word, kind))
-            || self.sets.iter().any(|set| {
-                let listed = set.programs.is_empty() || set.programs.iter().any(|word| names(word, kind));
-                listed
-                    && set.filter.is_none_or(|filter| filter(kind, &self.proto.name) == FilterVerdict::Allow)
-            });
-        let filtered =
-            self.filter.is_none_or(|filter| filter(kind, &self.proto.name) == FilterVerdict::Allow);
-        (unrestricted || listed) && filtered
-    }
-}
-
-/// Whether a word of `programs(…)` names this kind: `struct_ops`, a table, or the first part of a section's name.
-fn names(word: &str, kind: &ProgramKind) -> bool {
-    match kind {
-        ProgramKind::StructOps { ops, .. } => word == "struct_ops" || word == ops,
-        ProgramKind::Named(section) => {
-            let first = section.split('/').next().unwrap_or_default();
-            word == section || word == first || word == first.trim_end_matches(".s")
         }
     }
 }

@@ -6,14 +6,15 @@ use opswap_bpf::btf::{BtfType, EnumValue, Func, Member, Signedness};
 use opswap_bpf::insn::Size;
 use opswap_bpf::program::Linkage;
 use opswap_bpf::proto::{
-    ArgKind, ContextArg, ContextLayout, ContextValue, EntryProto, KfuncFlags, MemSize, OpPresence, OpProto,
-    RetKind, RetProto, RetTrust, ReturnRule, Sleepable, StructOpsMember, StructOpsMemberKind, StructOpsProto,
+    ArgKind, ArgProto, ContextArg, ContextLayout, ContextValue, DeclaredAt, EntryProto, KfuncFlags, MemSize,
+    OpPresence, OpProto, RetKind, RetProto, RetTrust, ReturnRule, Sleepable, StructOpsMember,
+    StructOpsMemberKind, StructOpsProto,
 };
 use opswap_bpf::{BtfId, OpIdx, TypeRef};
 
-use super::contract::{Lowered, Signature};
+use super::contract::Signature;
 use super::error::RegistryError;
-use super::functions::{arg_tags, declared_at};
+use super::functions::{declared_at, tag_place, tag_signature};
 use super::types::{Types, User, check_version};
 use super::{Table, sorted_by_name};
 use crate::declare::{IntForm, OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl, Tie};
@@ -48,7 +49,7 @@ fn table(decl: &StructOpsDecl, types: &mut Types) -> Result<Table, RegistryError
         members,
         declared_at: Some(declared_at(decl.place)),
     };
-    Ok(Table { proto: Arc::new(proto), place: decl.place, doc: decl.doc })
+    Ok(Table { proto: Arc::new(proto), doc: decl.doc.to_owned() })
 }
 
 fn member(
@@ -85,23 +86,15 @@ fn operation(
     let proto = types.intern(BtfType::FuncProto { ret: ret_type, params });
     let stub = Func { name: format!("{}__{}", table.name, member.name), proto, linkage: Linkage::Global };
     let stub = types.push(BtfType::Func(stub));
-    for (at, arg) in lowered.iter().enumerate() {
-        for text in arg_tags(&arg.proto) {
-            types.tag(stub, Some(at), text);
-        }
-    }
-    let entry = EntryProto {
-        name: format!("{}::{}", table.name, member.name),
-        context: ContextLayout::Args(
-            lowered.into_iter().map(|arg| context(arg, user)).collect::<Result<_, _>>()?,
-        ),
-        ret: return_rule(ret, user)?,
-        sleepable: match member.sleep {
-            SleepDecl::Atomic => Sleepable::No,
-            SleepDecl::Sleepable => Sleepable::Yes,
-        },
-        declared_at: Some(declared_at(table.place)),
+    let args: Vec<ArgProto> = lowered.into_iter().map(|lowered| lowered.proto).collect();
+    tag_signature(stub, &args, &ret, types);
+    let sleepable = match member.sleep {
+        SleepDecl::Atomic => Sleepable::No,
+        SleepDecl::Sleepable => Sleepable::Yes,
     };
+    let name = format!("{}::{}", table.name, member.name);
+    let entry = entry_proto(name, args, ret, sleepable, Some(declared_at(table.place)))
+        .map_err(|problem| user.signature(problem))?;
     let presence = match member.presence {
         PresenceDecl::Required => OpPresence::Required,
         PresenceDecl::Optional => OpPresence::Optional,
@@ -111,27 +104,39 @@ fn operation(
     Ok((op, types.intern(BtfType::Ptr { to: proto })))
 }
 
-/// An argument as a program reads it from its context.
-fn context(arg: Lowered, user: User) -> Result<ContextArg, RegistryError> {
-    let unsigned = Signedness::Unsigned;
-    let value = if let ArgKind::Scalar { size, signed } = arg.proto.kind {
-        ContextValue::Scalar { size, signed }
-    } else if let ArgKind::Checked { size, .. } | ArgKind::Const { size } = arg.proto.kind {
-        ContextValue::Scalar { size, signed: unsigned }
-    } else if let ArgKind::Object { ty, demand } = arg.proto.kind {
-        ContextValue::Object { ty, demand }
-    } else if let ArgKind::Memory { size: MemSize::Fixed(size), access, .. } = arg.proto.kind {
-        ContextValue::Memory { size, access }
-    } else {
-        let name = arg.proto.name;
-        let problem =
-            format!("an operation cannot be given `{name}`: pass numbers, objects or memory of a fixed size");
-        return Err(user.signature(problem));
-    };
-    Ok(ContextArg { name: arg.proto.name, value, null: arg.proto.null })
+/// The contract of the programs that implement an operation with this signature.
+pub(super) fn entry_proto(
+    name: String,
+    args: Vec<ArgProto>,
+    ret: RetProto,
+    sleepable: Sleepable,
+    declared_at: Option<DeclaredAt>,
+) -> Result<EntryProto, String> {
+    let context = ContextLayout::Args(args.into_iter().map(context).collect::<Result<_, _>>()?);
+    Ok(EntryProto { name, context, ret: return_rule(ret)?, sleepable, declared_at })
 }
 
-fn return_rule(ret: RetProto, user: User) -> Result<ReturnRule, RegistryError> {
+/// An argument as a program reads it from its context.
+fn context(arg: ArgProto) -> Result<ContextArg, String> {
+    let unsigned = Signedness::Unsigned;
+    let value = if let ArgKind::Scalar { size, signed } = arg.kind {
+        ContextValue::Scalar { size, signed }
+    } else if let ArgKind::Checked { size, .. } | ArgKind::Const { size } = arg.kind {
+        ContextValue::Scalar { size, signed: unsigned }
+    } else if let ArgKind::Object { ty, demand } = arg.kind {
+        ContextValue::Object { ty, demand }
+    } else if let ArgKind::Memory { size: MemSize::Fixed(size), access, .. } = arg.kind {
+        ContextValue::Memory { size, access }
+    } else {
+        let name = arg.name;
+        return Err(format!(
+            "an operation cannot be given `{name}`: pass numbers, objects or memory of a fixed size"
+        ));
+    };
+    Ok(ContextArg { name: arg.name, value, null: arg.null })
+}
+
+fn return_rule(ret: RetProto) -> Result<ReturnRule, String> {
     if ret.kind == RetKind::Void {
         Ok(ReturnRule::Void)
     } else if let RetKind::Scalar { size, signed } = ret.kind {
@@ -139,12 +144,13 @@ fn return_rule(ret: RetProto, user: User) -> Result<ReturnRule, RegistryError> {
     } else if let RetKind::Object { ty, trust: RetTrust::Owned } = ret.kind {
         Ok(ReturnRule::Owned { ty, null: ret.null })
     } else {
-        Err(user.signature("an operation returns a number, an owned reference, or nothing"))
+        Err("an operation returns a number, an owned reference, or nothing".to_owned())
     }
 }
 
 fn tag(decl: &StructOpsDecl, ty: BtfId, types: &mut Types) {
     types.tag(ty, None, "struct_ops");
+    tag_place(ty, decl.place, types);
     if !decl.doc.is_empty() {
         types.tag(ty, None, format!("doc:{}", decl.doc));
     }
@@ -156,6 +162,7 @@ fn tag(decl: &StructOpsDecl, ty: BtfId, types: &mut Types) {
                 PresenceDecl::Unsupported => "op:unsupported",
             };
             types.tag(ty, Some(at), presence);
+            types.tag(ty, Some(at), format!("op:cfi={:08x}", member.cfi_hash));
             if member.sleep == SleepDecl::Sleepable {
                 types.tag(ty, Some(at), "op:sleepable");
             }

@@ -279,3 +279,26 @@ fn programs_lists_are_kept() {
     let other = ProgramKind::Named("xdp".to_owned());
     assert_eq!(Host::kfunc(&registry, id, 0, &other), Err(Unavailable::WrongProgramKind));
 }
+
+#[test]
+fn an_interface_file_is_the_whole_contract() {
+    let mut kfuncs = peer_kfuncs();
+    kfuncs[0].programs = &["struct_ops", "xdp"];
+    let original = registry(&kfuncs).expect("sound declarations");
+    let bytes = original.btf().to_bytes().expect("a BTF");
+    let read = Registry::from_interface(Btf::parse(&bytes).expect("readable")).expect("an interface file");
+    for (a, b) in original.kfuncs().iter().zip(read.kfuncs()) {
+        assert_eq!(a.proto, b.proto);
+    }
+    assert_eq!(read.kfuncs().len(), 3);
+    for (a, b) in original.tables().iter().zip(read.tables()) {
+        assert_eq!(a.proto, b.proto);
+    }
+    assert_eq!(read.tables().len(), 1);
+    let flow = original.btf().find_struct("flow").expect("declared");
+    assert_eq!(original.policies[&flow], read.policies[&flow]);
+    let release = read.kfunc_named("peer_release").expect("declared");
+    assert_eq!(read.kfunc_addr(release), None);
+    let tracing = ProgramKind::Named("fentry/x".to_owned());
+    assert_eq!(Host::kfunc(&read, release, 0, &tracing), Err(Unavailable::WrongProgramKind));
+}
