@@ -11,12 +11,14 @@
 //! | `ext` | [`BtfExt`]: functions, source lines and relocations of an object |
 //! | `layout` | [`Field`]: which member lies at an offset |
 //! | `query` | modifiers, sizes, pointers, prototypes, tags |
+//! | `c_text` | types as C |
 //! | `compare` | [`Mismatch`]: an object's type against the host's |
 //!
 //! Invariant of a BTF that was read: every id exists and has a kind that fits its place, and neither values nor pointers
 //! run in circles without a struct or a function prototype between. A BTF made with [`Btf::push`] has it once
 //! [`Btf::validate`] says so; until then every query still ends, with `None` where it would run in circles.
 
+mod c_text;
 mod compare;
 mod cursor;
 mod error;
@@ -33,7 +35,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-pub use compare::Mismatch;
+pub use c_text::Offsets;
+pub use compare::{Mismatch, compare};
 pub use error::{BtfError, BtfSection};
 pub use ext::{BtfExt, CoreRelo, CoreReloKind, ExtSection, FuncInfo, LineInfo};
 pub use layout::{BitRange, Extent, Field, FieldStep, Overlay, WalkError};

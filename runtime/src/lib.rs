@@ -21,6 +21,11 @@ mod types;
 
 #[doc(hidden)]
 pub use self::private as __private;
+/// The vocabulary: instructions, contracts, types, the interpreter.
+pub use opswap_bpf as bpf;
+/// The verifier, for tools.
+pub use opswap_verifier as verifier;
+
 pub use error::{AttachError, LoadError, MapError, RunError, TableError};
 pub use opswap_macros::{Btf, kfunc, struct_ops};
 pub use run::CallSite;
