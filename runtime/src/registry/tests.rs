@@ -191,7 +191,10 @@ fn the_types_are_a_valid_btf() {
     assert!(read.find_struct("bpf_struct_ops_cong_ops").is_some());
     assert!(read.find_func("cong_ops__on_ack").is_some());
     let acquire = read.find_func("peer_acquire").expect("declared");
-    assert_eq!(read.decl_tags(acquire, None), ["bpf_kfunc", "kfunc:acquire", "kfunc:ret_null"]);
+    assert_eq!(
+        read.decl_tags(acquire, None),
+        ["bpf_kfunc", "kfunc:acquire", "kfunc:ret_null", "ret:object owned nullable", "at:src/app.rs:10"]
+    );
 }
 
 #[test]
