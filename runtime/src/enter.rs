@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use opswap_jit::RunHeader;
+use opswap_jit::{CodeAddr, Executable, RunHeader};
 
 use crate::run::Run;
 
@@ -36,6 +36,18 @@ impl Entry {
 pub(crate) struct EntryAddr(NonNull<u8>);
 
 impl EntryAddr {
+    /// The entry of an image. It stays mapped as long as the image.
+    pub(crate) fn of(code: &Executable) -> Self {
+        let entry = std::ptr::with_exposed_provenance_mut(code.entry().0);
+        Self(NonNull::new(entry).expect("code is never mapped at address 0"))
+    }
+
+    /// The entry of code that was made by hand and is never unmapped, with a CFI hash in front.
+    #[cfg(test)]
+    pub(crate) fn by_hand(entry: NonNull<u8>) -> Self {
+        Self(entry)
+    }
+
     pub(crate) fn as_ptr(self) -> *mut u8 {
         self.0.as_ptr()
     }
@@ -57,4 +69,20 @@ pub(crate) unsafe fn enter(entry: Entry, context: *mut u8, run: &Run<'_>) -> u64
     let code = unsafe { std::mem::transmute::<*const u8, EntryFn>(entry.0) };
     // SAFETY: the caller's promise, and the argument in ARCHITECTURE.md; `run` outlives the call.
     unsafe { code(context, run.as_header()) }
+}
+
+/// A helper or a kfunc's shim, as compiled code calls it.
+type HostFn = unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64;
+
+/// Calls a helper or a kfunc's shim as compiled code would.
+///
+/// # Safety
+/// `code` must be such a function, and `args` what its contract asks for, as a verified program passes them.
+pub(crate) unsafe fn call_host(code: CodeAddr, args: [u64; 5], run: &Run<'_>) -> u64 {
+    let pointer = std::ptr::with_exposed_provenance::<u8>(code.0);
+    // SAFETY: by the caller this is the address of a function with that signature.
+    let function = unsafe { std::mem::transmute::<*const u8, HostFn>(pointer) };
+    let [r1, r2, r3, r4, r5] = args;
+    // SAFETY: the caller's promise; `run` outlives the call.
+    unsafe { function(r1, r2, r3, r4, r5, run.as_header()) }
 }

@@ -3,8 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use opswap_bpf::btf::Mismatch;
 use opswap_jit::JitError;
 use opswap_verifier::Rejection;
+
+use crate::loader::ObjectError;
+use crate::registry::RegistryError;
+use crate::runtime::Capabilities;
 
 /// Why a run of a program ended early.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -153,17 +158,67 @@ pub enum LoadError {
         has: Vec<String>,
     },
     /// A table of operations does not fit the application's type.
-    #[error("struct_ops `{name}`: {reason}")]
+    #[error("struct_ops `{name}` does not fit the application")]
     Table {
         /// The table.
         name: String,
         /// What does not fit.
-        reason: TableError,
+        #[source]
+        reason: Box<TableError>,
+    },
+    /// The object could not be read or linked.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// The linked crates' declarations contradict each other.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// One program stands in two different operations.
+    #[error("program `{program}` is used for two different operations")]
+    TwoOps {
+        /// The program.
+        program: String,
+    },
+    /// A program for a table is in no table.
+    #[error("program `{program}` is in a `struct_ops` section, but no table refers to it")]
+    Unreferenced {
+        /// The program.
+        program: String,
+    },
+    /// The runtime has no entry point for a program's section.
+    #[error(
+        "program `{program}`: section `{section}` belongs to no entry point of the runtime{}",
+        listed("it has", has)
+    )]
+    UnknownSection {
+        /// The program.
+        program: String,
+        /// Its section.
+        section: String,
+        /// The runtime's entry points.
+        has: Vec<String>,
+    },
+    /// The object's licence is not what the runtime demands.
+    #[error("program `{program}`: struct ops programs must have a GPL compatible license")]
+    License {
+        /// The program.
+        program: String,
+    },
+    /// A program calls something that the runtime does not grant.
+    #[error(
+        "program `{program}` calls kfunc `{kfunc}`, which needs capability {capability:?}: grant it with `Builder::capabilities`"
+    )]
+    Capability {
+        /// The program.
+        program: String,
+        /// What it calls.
+        kfunc: String,
+        /// What is missing.
+        capability: Capabilities,
     },
 }
 
 /// How a table of operations in an object disagrees with the application's type.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
     /// The application has no struct_ops type of that name.
@@ -183,14 +238,17 @@ pub enum TableError {
         found: String,
     },
     /// The object's struct differs from the application's.
-    #[error(
-        "the object's type differs from the application's\n--- object\n{object}\n--- application\n{application}"
-    )]
-    Layout {
-        /// The object's type as C.
-        object: String,
-        /// The application's type as C.
-        application: String,
+    #[error(transparent)]
+    Layout(#[from] Box<Mismatch>),
+    /// The table has another size than the application's type.
+    #[error("`{ty}` has {expected} bytes in the application, the object's table has {found}")]
+    Size {
+        /// The type.
+        ty: String,
+        /// Bytes of the application's.
+        expected: u32,
+        /// Bytes of the object's.
+        found: usize,
     },
     /// A function is stored at an offset where the type has no operation.
     #[error("program `{program}` is stored at byte {offset}, where `{ty}` has no operation")]
@@ -201,16 +259,6 @@ pub enum TableError {
         offset: u32,
         /// The application's type.
         ty: String,
-    },
-    /// The program was compiled for another operation or another type.
-    #[error("operation `{op}` is filled with program `{program}`, which is in section `{section}`")]
-    OtherOp {
-        /// The operation.
-        op: String,
-        /// The program.
-        program: String,
-        /// Its section.
-        section: String,
     },
     /// Programs may not provide this operation.
     #[error("attach to unsupported member {op} of struct {ty}")]
@@ -235,6 +283,14 @@ pub enum TableError {
         member: Option<String>,
         /// The host's words.
         reason: String,
+    },
+    /// A program is refused once the type's prologue and epilogue are in it.
+    #[error("operation `{op}` cannot be loaded with its type's prologue and epilogue")]
+    Instrumented {
+        /// The operation.
+        op: String,
+        /// Why.
+        source: Box<LoadError>,
     },
     /// A data member holds something, and the type does not handle it.
     #[error("member `{member}` must be zero: `{ty}` does not take it from programs")]

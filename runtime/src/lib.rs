@@ -4,18 +4,17 @@
 pub mod declare;
 mod enter;
 mod error;
-#[allow(dead_code, reason = "its user is the object loader")]
 pub mod helpers;
+mod interpret;
 pub mod loader;
-#[allow(dead_code, reason = "its user is the object loader")]
 pub mod maps;
+mod object;
 #[doc(hidden)]
 pub mod private;
 mod program;
 pub mod registry;
-#[allow(dead_code, unreachable_pub, reason = "its users are the shims that the macros generate")]
 mod run;
-#[allow(dead_code, reason = "its users are the wrappers that the macros generate, and the object loader")]
+mod runtime;
 pub mod struct_ops;
 mod types;
 
@@ -27,8 +26,13 @@ pub use opswap_bpf as bpf;
 pub use opswap_verifier as verifier;
 
 pub use error::{AttachError, LoadError, MapError, RunError, TableError};
+pub use maps::{Map, UpdateMode};
+pub use object::Object;
 pub use opswap_macros::{Btf, kfunc, struct_ops};
+pub use opswap_verifier::{Limits, Rejection};
+pub use program::{Engine, Program};
 pub use run::CallSite;
+pub use runtime::{Builder, Capabilities, LicensePolicy, Runtime, Source};
 pub use struct_ops::{
     Calls, Link, Member, Pinned, PinnedTable, Prepared, Refusal, Slot, StructOps, TableView, VersionRecord,
 };

@@ -160,6 +160,31 @@ impl Map {
         }
     }
 
+    /// Address of the map itself, as a program names it. Valid as long as the `Arc` that holds the map.
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).expose_provenance()
+    }
+
+    /// Address of the first value, if that is the only one.
+    pub(crate) fn only_value(&self) -> Option<usize> {
+        match &self.storage {
+            Storage::Array(map) if map.len() == 1 => map.find(0),
+            Storage::Array(_) | Storage::Hash(_) => None,
+        }
+    }
+
+    /// Where the values lie: first byte and number of bytes.
+    pub(crate) fn value_memory(&self) -> (usize, usize) {
+        match &self.storage {
+            Storage::Array(map) => map.value_memory(),
+            Storage::Hash(map) => map.value_memory(),
+        }
+    }
+
+    pub(crate) fn is_read_only_to_programs(&self) -> bool {
+        self.proto.flags & BPF_F_RDONLY_PROG != 0
+    }
+
     /// An update by a program.
     pub(crate) fn update_by_program(
         &self,
@@ -178,7 +203,7 @@ impl Map {
     }
 
     fn writable_by_programs(&self) -> Result<(), MapError> {
-        if self.proto.flags & BPF_F_RDONLY_PROG != 0 { Err(MapError::ReadOnly) } else { Ok(()) }
+        if self.is_read_only_to_programs() { Err(MapError::ReadOnly) } else { Ok(()) }
     }
 
     fn write(&self, key: &[u64], value: &[u64], mode: UpdateMode) -> Result<(), MapError> {

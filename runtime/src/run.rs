@@ -31,11 +31,11 @@ struct Owned {
 
 /// An argument with a value that its Rust type does not have (a forged `bool` or enum).
 #[derive(Clone, Copy, Debug)]
-pub struct BadArgument {
+pub(crate) struct BadArgument {
     /// The parameter's name.
-    pub argument: &'static str,
+    pub(crate) argument: &'static str,
     /// What the program passed.
-    pub value: u64,
+    pub(crate) value: u64,
 }
 
 /// One run of a program.
@@ -258,5 +258,82 @@ fn panic_message(payload: Box<dyn Any + Send>) -> String {
                 "a payload that is not text".to_owned()
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::Run;
+    use crate::error::RunError;
+    use crate::program::ProgramCore;
+
+    thread_local! {
+        static RELEASED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    }
+
+    unsafe fn release(object: usize) {
+        RELEASED.with_borrow_mut(|released| released.push(object));
+        assert!(object != 13, "thirteen");
+    }
+
+    fn own(run: &Run<'_>, objects: impl IntoIterator<Item = usize>) {
+        for object in objects {
+            // SAFETY: `release` only notes the number.
+            unsafe { run.own(object, release) };
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_released_newest_first() {
+        RELEASED.take();
+        let program = ProgramCore::without_code("p");
+        let run = Run::new(&program);
+        own(&run, 1..=12);
+        assert_eq!((run.owned(), run.is_clean()), (12, false));
+        // From the heap, from the middle of the inline part, and one that is not there.
+        assert!(run.disown(10) && run.disown(3) && !run.disown(3) && !run.disown(99));
+        own(&run, [1]);
+        // The newest of two references to one object.
+        assert!(run.disown(1));
+        drop(run);
+        assert_eq!(RELEASED.take(), [12, 11, 9, 8, 7, 6, 5, 4, 2, 1]);
+    }
+
+    #[test]
+    fn a_balanced_run_is_clean() {
+        RELEASED.take();
+        let program = ProgramCore::without_code("p");
+        let run = Run::new(&program);
+        for round in 0..3 {
+            own(&run, 0..20);
+            assert!((0..20).all(|object| run.disown(if round == 1 { 19 - object } else { object })));
+            assert!(run.is_clean());
+        }
+        // What `call` does: nothing may be left on the heap.
+        assert_eq!(run.spilled.borrow().capacity(), 0);
+        drop(run);
+        assert_eq!(RELEASED.take(), []);
+    }
+
+    #[test]
+    fn a_destructor_that_panics_does_not_stop_the_others() {
+        RELEASED.take();
+        let program = ProgramCore::without_code("p");
+        let run = Run::new(&program);
+        own(&run, [1, 13, 2]);
+        let fault = run.finish().expect("a fault");
+        assert_eq!(*fault, RunError::DestructorPanicked { message: "thirteen".to_owned() });
+        assert_eq!(RELEASED.take(), [2, 13, 1]);
+    }
+
+    #[test]
+    fn the_first_fault_counts() {
+        let program = ProgramCore::without_code("p");
+        let run = Run::new(&program);
+        run.abort(RunError::TooDeep { limit: 1 });
+        run.abort(RunError::TooDeep { limit: 2 });
+        assert_eq!(*run.finish().expect("a fault"), RunError::TooDeep { limit: 1 });
     }
 }

@@ -33,3 +33,10 @@ pub use pinned::{Pinned, PinnedTable};
 pub use slot::Slot;
 pub use table::{Member, Refusal, StructOps, StructOpsType, TableView};
 pub use version::{Calls, VersionRecord, collect_versions};
+
+pub(crate) use hazard::Nesting;
+pub(crate) use image::{Image, op_of};
+pub(crate) use instrument::apply;
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,11 @@ impl ArrayMap {
         Ok(self.values.range(index as usize * self.stride, self.stride))
     }
 
+    /// Where the values lie: first byte and number of bytes.
+    pub(super) fn value_memory(&self) -> (usize, usize) {
+        (self.values.address(0), std::mem::size_of_val(self.values.all()))
+    }
+
     pub(super) fn read(&self, index: u32) -> Option<Vec<u8>> {
         self.value(index).ok().map(|words| memory::load(words, self.value_size))
     }

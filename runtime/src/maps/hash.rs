@@ -180,6 +180,11 @@ impl HashMap {
         self.look(key, |element| Some(self.values.address(element? as usize * self.value_words)))
     }
 
+    /// Where the values lie: first byte and number of bytes.
+    pub(super) fn value_memory(&self) -> (usize, usize) {
+        (self.values.address(0), std::mem::size_of_val(self.values.all()))
+    }
+
     pub(super) fn read(&self, key: &[u64]) -> Option<Vec<u8>> {
         self.look(key, |element| Some(memory::load(self.value(element?), self.value_size)))
     }

@@ -83,15 +83,6 @@ impl Drop for Words {
     }
 }
 
-/// Writes `bytes` into words; what the last word has beyond them becomes 0.
-pub(super) fn store(words: &[AtomicU64], bytes: &[u8]) {
-    for (word, chunk) in words.iter().zip(bytes.chunks(WORD)) {
-        let mut value = [0; WORD];
-        value[..chunk.len()].copy_from_slice(chunk);
-        word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
-    }
-}
-
 /// Reads the first `len` bytes of words.
 pub(super) fn load(words: &[AtomicU64], len: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> =

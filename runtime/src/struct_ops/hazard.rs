@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering, co
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::version::Version;
+use crate::error::RunError;
 
 /// Pins that one thread can hold without the slow path.
 const CELLS: usize = 8;
@@ -39,7 +40,7 @@ pub(crate) struct Reader {
     /// Bit `i`: `cells[i]` is taken. Owning thread only.
     taken: AtomicU8,
     /// Runs nested on this thread. Owning thread only.
-    pub(crate) depth: AtomicU32,
+    depth: AtomicU32,
     /// This reader's number, from 0, unique among living threads.
     pub(crate) index: u32,
     barrier: Barrier,
@@ -50,6 +51,45 @@ pub(crate) struct Reader {
 pub(crate) struct Hazard {
     pub(crate) reader: &'static Reader,
     cell: u8,
+}
+
+/// Runs that may be nested on one thread through host functions that call operations or programs.
+const MAX_DEPTH: u32 = 32;
+
+/// A run on this thread, counted until dropped.
+#[derive(Debug)]
+pub(crate) struct Nesting {
+    reader: Option<&'static Reader>,
+}
+
+impl Nesting {
+    /// Counts a run on the calling thread.
+    pub(crate) fn enter() -> Result<Self, RunError> {
+        Self::on(Reader::current())
+    }
+
+    /// Counts a run on the thread of `reader`, which is the calling one. Without a reader (the thread is being torn down) nothing
+    /// is counted.
+    #[inline]
+    pub(crate) fn on(reader: Option<&'static Reader>) -> Result<Self, RunError> {
+        if let Some(reader) = reader {
+            let depth = reader.depth.load(Ordering::Relaxed);
+            if depth >= MAX_DEPTH {
+                return Err(RunError::TooDeep { limit: MAX_DEPTH });
+            }
+            reader.depth.store(depth + 1, Ordering::Relaxed);
+        }
+        Ok(Self { reader })
+    }
+}
+
+impl Drop for Nesting {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader {
+            reader.depth.store(reader.depth.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Readers without a thread, and all readers.
@@ -202,11 +242,6 @@ pub(crate) fn collect() {
     };
     // Outside the lock: dropping a version unmaps code and may run destructors that come back here.
     drop(freed);
-}
-
-/// Number of versions in limbo.
-pub(crate) fn in_limbo() -> usize {
-    locked(&LIMBO).len()
 }
 
 fn sweep(limbo: &mut Vec<Arc<Version>>) -> Vec<Arc<Version>> {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use opswap_bpf::proto::StructOpsProto;
+use opswap_bpf::OpIdx;
+use opswap_bpf::proto::{OpProto, StructOpsMember, StructOpsMemberKind, StructOpsProto};
 
 use super::table::TableView;
 use crate::loader::LinkKind;
@@ -34,4 +35,12 @@ impl Image {
     pub(crate) fn view(&self) -> TableView<'_> {
         TableView { name: &self.name, proto: &self.proto, data: &self.data, provided: &self.provided }
     }
+}
+
+/// The member that operation `op` is.
+pub(crate) fn op_of(proto: &StructOpsProto, op: OpIdx) -> Option<(&StructOpsMember, &OpProto)> {
+    proto.members.iter().find_map(|member| match &member.kind {
+        StructOpsMemberKind::Op(found) if found.op == op => Some((member, found)),
+        StructOpsMemberKind::Op(_) | StructOpsMemberKind::Data => None,
+    })
 }

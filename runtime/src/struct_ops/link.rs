@@ -13,7 +13,7 @@ use crate::loader::LinkKind;
 
 /// A table of an object, verified and compiled, not yet visible to the host. Can be attached any number of times.
 pub struct Prepared<T: StructOpsType> {
-    image: Arc<Image>,
+    pub(super) image: Arc<Image>,
     _table: PhantomData<fn() -> T>,
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use opswap_bpf::OpIdx;
 
-use super::hazard::{Hazard, Reader};
+use super::hazard::{Hazard, Nesting, Reader};
 use super::slot::{SlotCore, SlotInner};
 use super::table::{StructOpsType, TableView};
 use super::version::{OpCell, Version, VersionRecord};
@@ -17,15 +17,13 @@ use crate::enter::{self, Entry};
 use crate::error::RunError;
 use crate::run::{Release, Run};
 
-/// Runs that may be nested on one thread through host functions that call operations.
-const MAX_DEPTH: u32 = 32;
-
 /// What keeps the pinned version alive.
 #[derive(Debug)]
 enum Hold {
     /// A cell of this thread's reader.
     Hazard(Hazard),
     /// A reference of its own: the thread's cells were all taken, or the thread is being torn down.
+    #[expect(dead_code, reason = "held, never read")]
     Counted(Arc<Version>),
 }
 
@@ -90,7 +88,8 @@ impl<'a, T: StructOpsType> PinGuard<'a, T> {
     fn reader(&self) -> Option<&'static Reader> {
         match &self.hold {
             Hold::Hazard(hazard) => Some(hazard.reader),
-            Hold::Counted(_) => None,
+            // Runs are counted and nested by thread, however they hold the version.
+            Hold::Counted(_) => Reader::current(),
         }
     }
 
@@ -220,16 +219,13 @@ impl OpEntry<'_> {
 
     #[inline]
     fn enter<const N: usize>(&self, run: &Run<'_>, hash: u32, args: &mut [u64; N]) -> u64 {
-        let Some(reader) = self.reader else { return self.run_code(run, hash, args) };
-        let depth = reader.depth.load(Ordering::Relaxed);
-        if depth >= MAX_DEPTH {
-            run.abort(RunError::TooDeep { limit: MAX_DEPTH });
-            return 0;
+        match Nesting::on(self.reader) {
+            Ok(_nesting) => self.run_code(run, hash, args),
+            Err(too_deep) => {
+                run.abort(too_deep);
+                0
+            }
         }
-        reader.depth.store(depth + 1, Ordering::Relaxed);
-        let value = self.run_code(run, hash, args);
-        reader.depth.store(depth, Ordering::Relaxed);
-        value
     }
 
     #[inline]

@@ -1,0 +1,199 @@
+//! [`Object`]: a loaded object file: its maps, its programs, its tables.
+//!
+//! Loading goes one way: bytes, maps, which program is for what, link, verify, compile, tables. Whatever fails, nothing of the object
+//! remains.
+
+mod link;
+mod table;
+
+use std::any::TypeId;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opswap_bpf::ProgramKind;
+use opswap_bpf::program::License;
+
+use crate::error::LoadError;
+use crate::loader::{Autoload, MapImage, MapOrigin, ObjectFile};
+use crate::maps::{Map, UpdateMode};
+use crate::program::{Program, ProgramCore};
+use crate::runtime::{LicensePolicy, Policy};
+use crate::struct_ops::{Image, Prepared, StructOps};
+
+/// A loaded object. Clones are the same object; it lives as long as any of them, and longer where one of its tables is attached.
+#[derive(Clone, Debug)]
+pub struct Object {
+    inner: Arc<Loaded>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    policy: Arc<Policy>,
+    maps: Arc<[Arc<Map>]>,
+    /// By name.
+    programs: BTreeMap<String, Arc<ProgramCore>>,
+    /// By name.
+    tables: BTreeMap<String, Arc<Image>>,
+    /// Tables that their type's callbacks have accepted, perhaps with other programs than `tables`.
+    accepted: Mutex<HashMap<(TypeId, String), Arc<Image>>>,
+}
+
+impl Object {
+    /// The program with this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn program(&self, name: &str) -> Result<Program, LoadError> {
+        let program = self.inner.programs.get(name).cloned();
+        program.map(Program::new).ok_or_else(|| LoadError::NoProgram {
+            name: name.to_owned(),
+            has: self.inner.programs.keys().cloned().collect(),
+        })
+    }
+
+    /// All programs, by name.
+    pub fn programs(&self) -> impl Iterator<Item = Program> {
+        self.inner.programs.values().cloned().map(Program::new)
+    }
+
+    /// The map with this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn map(&self, name: &str) -> Result<Arc<Map>, LoadError> {
+        let map = self.inner.maps.iter().find(|map| map.proto().name == name);
+        map.cloned().ok_or_else(|| LoadError::NoMap {
+            name: name.to_owned(),
+            has: self.inner.maps.iter().map(|map| map.proto().name.clone()).collect(),
+        })
+    }
+
+    /// All maps, in the order of the object.
+    pub fn maps(&self) -> &[Arc<Map>] {
+        &self.inner.maps
+    }
+
+    /// Names of all tables of operations.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        self.inner.tables.keys().map(String::as_str)
+    }
+
+    /// The table with this name, accepted by the callbacks of `T`.
+    ///
+    /// # Errors
+    /// There is none, it is of another type, or a callback of `T` refused it.
+    pub fn struct_ops<T: StructOps>(&self, name: &str) -> Result<Prepared<T>, LoadError> {
+        let key = (TypeId::of::<T>(), name.to_owned());
+        // Held throughout: the callbacks of one table run once. They have no way back to this object.
+        let mut accepted = self.inner.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = accepted.get(&key) {
+            return Ok(Prepared::new(Arc::clone(image)));
+        }
+        let image = self.inner.tables.get(name).ok_or_else(|| LoadError::NoStructOps {
+            name: name.to_owned(),
+            has: self.inner.tables.keys().cloned().collect(),
+        })?;
+        let image = table::accept::<T>(&self.inner, image)
+            .map_err(|reason| LoadError::Table { name: name.to_owned(), reason: Box::new(reason) })?;
+        accepted.insert(key, Arc::clone(&image));
+        Ok(Prepared::new(image))
+    }
+}
+
+/// Loads an object.
+pub(crate) fn load(policy: &Arc<Policy>, bytes: &[u8]) -> Result<Object, LoadError> {
+    let file = ObjectFile::parse(bytes)?;
+    let maps =
+        file.maps().iter().map(|image| create(policy, image)).collect::<Result<Arc<[_]>, LoadError>>()?;
+    let layouts = table::layouts(policy, &file)?;
+    let kinds = kinds(policy, &file, &layouts)?;
+    let mut cores: Vec<Option<Arc<ProgramCore>>> = vec![None; file.programs().len()];
+    for (index, kind) in kinds.into_iter().enumerate() {
+        if let Some(kind) = kind {
+            let program = file.link(index, kind, &*policy.application)?;
+            cores[index] = Some(link::build(policy, program, &maps)?);
+        }
+    }
+    let tables = layouts
+        .into_iter()
+        .map(|layout| {
+            let image = layout.into_image(&cores);
+            (image.name().to_owned(), Arc::new(image))
+        })
+        .collect();
+    let programs = cores.into_iter().flatten().map(|core| (core.name.clone(), core)).collect();
+    let accepted = Mutex::new(HashMap::new());
+    let policy = Arc::clone(policy);
+    Ok(Object { inner: Arc::new(Loaded { policy, maps, programs, tables, accepted }) })
+}
+
+/// Loads a program that was linked elsewhere.
+pub(crate) fn load_program(policy: &Arc<Policy>, program: opswap_bpf::Program) -> Result<Program, LoadError> {
+    let maps = program
+        .maps
+        .iter()
+        .map(|proto| {
+            let map = Map::new(Arc::clone(proto), policy.map_bytes);
+            map.map(Arc::new).map_err(|source| LoadError::Map { map: proto.name.clone(), source })
+        })
+        .collect::<Result<Arc<[_]>, LoadError>>()?;
+    link::build(policy, program, &maps).map(Program::new)
+}
+
+/// Creates a map and fills in what the object says.
+fn create(policy: &Policy, image: &MapImage) -> Result<Arc<Map>, LoadError> {
+    let failed = |source| LoadError::Map { map: image.proto.name.clone(), source };
+    let map = Map::new(Arc::clone(&image.proto), policy.map_bytes).map_err(failed)?;
+    if let Some(initial) = &image.initial {
+        map.update(&[0; 4], initial, UpdateMode::Any).map_err(failed)?;
+    }
+    if image.origin == MapOrigin::Rodata {
+        map.freeze();
+    }
+    Ok(Arc::new(map))
+}
+
+/// What each program is for; `None` for those that are not loaded.
+fn kinds(
+    policy: &Policy,
+    file: &ObjectFile,
+    layouts: &[table::Layout],
+) -> Result<Vec<Option<ProgramKind>>, LoadError> {
+    let mut kinds: Vec<Option<ProgramKind>> = vec![None; file.programs().len()];
+    for layout in layouts {
+        for (program, kind) in layout.kinds() {
+            let name = &file.programs()[program].name;
+            match &kinds[program] {
+                Some(other) if *other != kind => {
+                    return Err(LoadError::TwoOps { program: name.clone() });
+                }
+                Some(_) | None => kinds[program] = Some(kind),
+            }
+        }
+    }
+    for (image, kind) in file.programs().iter().zip(&mut kinds) {
+        if kind.is_some() || image.autoload == Autoload::OnRequest {
+            continue;
+        }
+        if image.is_struct_ops() {
+            return Err(LoadError::Unreferenced { program: image.name.clone() });
+        }
+        let named = policy.kind_of(&image.section);
+        if opswap_verifier::Host::entry(policy, &named).is_none() {
+            return Err(LoadError::UnknownSection {
+                program: image.name.clone(),
+                section: image.section.clone(),
+                has: policy.entry_names(),
+            });
+        }
+        *kind = Some(named);
+    }
+    let gpl_missing = policy.license == LicensePolicy::GplForStructOps && file.license() != License::Gpl;
+    let ops = kinds.iter().position(|kind| matches!(kind, Some(ProgramKind::StructOps { .. })));
+    match ops {
+        Some(program) if gpl_missing => {
+            Err(LoadError::License { program: file.programs()[program].name.clone() })
+        }
+        Some(_) | None => Ok(kinds),
+    }
+}

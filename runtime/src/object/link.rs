@@ -1,0 +1,96 @@
+//! Addresses for compiled code: kfuncs, helpers and maps of one program; and the way from a linked program to a loaded one.
+
+use std::sync::Arc;
+
+use opswap_bpf::insn::CallTarget;
+use opswap_bpf::proto::KfuncFlags;
+use opswap_bpf::{HelperId, Insn, KfuncId, MapId, Program, ProgramKind};
+use opswap_jit::{CodeAddr, DataAddr, Linker};
+use opswap_verifier::{Host, verify_with};
+
+use crate::error::LoadError;
+use crate::helpers;
+use crate::maps::Map;
+use crate::program::{Compiled, ProgramCore};
+use crate::runtime::{Capabilities, Policy};
+use crate::struct_ops::op_of;
+
+/// Where the things lie that one program names.
+struct Addresses<'a> {
+    policy: &'a Policy,
+    maps: &'a [Arc<Map>],
+    cfi_hash: u32,
+}
+
+impl Linker for Addresses<'_> {
+    fn kfunc(&self, id: KfuncId, module: i16) -> Option<CodeAddr> {
+        self.policy.application.kfunc_code(id, module)
+    }
+
+    fn helper(&self, id: HelperId) -> Option<CodeAddr> {
+        helpers::addr(id)
+    }
+
+    fn map(&self, id: MapId) -> Option<DataAddr> {
+        self.maps.get(id.index()).map(|map| DataAddr(map.address()))
+    }
+
+    fn map_value(&self, id: MapId) -> Option<DataAddr> {
+        self.maps.get(id.index())?.only_value().map(DataAddr)
+    }
+
+    fn cfi_hash(&self) -> u32 {
+        self.cfi_hash
+    }
+}
+
+/// Verifies and compiles a linked program.
+pub(super) fn build(
+    policy: &Arc<Policy>,
+    program: Program,
+    maps: &Arc<[Arc<Map>]>,
+) -> Result<Arc<ProgramCore>, LoadError> {
+    let name = program.name.clone();
+    allowed(policy, &program)?;
+    let cfi_hash = match &program.kind {
+        ProgramKind::StructOps { ops, op } => policy
+            .application
+            .table(ops)
+            .and_then(|table| op_of(table, *op))
+            .map_or(0, |(_, proto)| proto.cfi_hash),
+        ProgramKind::Named(_) => 0,
+    };
+    let proof = match verify_with(program, &**policy, &policy.limits).0 {
+        Ok(proof) => proof,
+        Err(rejection) => {
+            return Err(LoadError::Rejected { program: name, rejection: Box::new(rejection) });
+        }
+    };
+    let linker = Addresses { policy, maps, cfi_hash };
+    let code = opswap_jit::compile(&proof, &linker)
+        .map_err(|source| LoadError::Compile { program: name, source })?;
+    let application = Arc::clone(&policy.application);
+    let compiled = Compiled { proof, code, maps: Arc::clone(maps), application };
+    Ok(Arc::new(ProgramCore::new(compiled, policy.logger.clone())))
+}
+
+/// Whether the runtime lets the program call what it calls.
+fn allowed(policy: &Policy, program: &Program) -> Result<(), LoadError> {
+    let needs =
+        [(KfuncFlags::DESTRUCTIVE, Capabilities::DESTRUCTIVE), (KfuncFlags::PERFMON, Capabilities::PERFMON)];
+    for insn in &program.insns {
+        let Insn::Call { target: CallTarget::Kfunc { id, module } } = insn else { continue };
+        // What may not be called at all is the verifier's to say.
+        let Ok(kfunc) = policy.kfunc(*id, *module, &program.kind) else { continue };
+        for (flag, capability) in needs {
+            if kfunc.flags.contains(flag) && !policy.capabilities.contains(capability) {
+                return Err(LoadError::Capability {
+                    program: program.name.clone(),
+                    kfunc: kfunc.name.clone(),
+                    capability,
+                });
+            }
+        }
+    }
+    Ok(())
+}
