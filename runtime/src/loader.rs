@@ -13,11 +13,13 @@
 //! | `maps`, `globals`, `fields` | declared maps, global data, special fields of values |
 //! | `tables` | `.struct_ops` |
 //! | `link` | one program with its subprograms, for one host |
+//! | `core` | CO-RE relocations |
 //! | `error` | [`ObjectError`]: what is wrong, in which section, at which byte |
 //! | `image` | [`ProgramImage`], [`MapImage`], [`StructOpsImage`], [`Extern`]: what an object contains |
 //! | `resolve` | [`Resolve`]: the host's answers to imports |
 
 mod code;
+mod core;
 mod elf;
 mod error;
 mod fields;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use opswap_bpf::btf::CoreRelo;
 use opswap_bpf::insn::{CallTarget, Imm64, MapRef};
 use opswap_bpf::program::{LoadFlags, SourceLine, Subprog};
 use opswap_bpf::proto::Sleepable;
@@ -10,6 +11,7 @@ use opswap_bpf::{HelperId, Insn, InsnIdx, MapId, Program, ProgramKind, decode};
 
 use super::ObjectFile;
 use super::code::{Function, Reference, SLOT, Target, within};
+use super::core;
 use super::error::ObjectError;
 use super::image::{Extern, ExternKind, Strength};
 use super::resolve::{HostVariable, Import, KfuncTarget, Resolve, ResolveError};
@@ -120,9 +122,11 @@ impl<'a> Linker<'a> {
         let function = &object.code.functions[index];
         let section = &object.code.sections[function.section];
         let start = self.starts[&index];
-        if let Some(relocation) = within(&section.relocations, function, |record| record.offset).first() {
-            let reason = "a CO-RE relocation; these are not applied".to_owned();
-            return Err(self.error(function, relocation.offset, reason));
+        for record in within(&section.relocations, function, |record| record.offset) {
+            let at = start as usize + ((record.offset - function.offset) / SLOT as u32) as usize;
+            self.relocate_core(record, at).map_err(|why| {
+                self.error(function, record.offset, format!("CO-RE relocation ({:?}): {why}", record.kind))
+            })?;
         }
         let references = within(&section.references, function, |reference| reference.offset);
         for slot in 0..function.len / SLOT as u32 {
@@ -141,6 +145,12 @@ impl<'a> Linker<'a> {
             }
         }
         Ok(())
+    }
+
+    fn relocate_core(&mut self, record: &CoreRelo, at: usize) -> Result<(), String> {
+        let object = self.object.btf.as_deref().ok_or("the object has no BTF")?;
+        let answer = core::answer(object, self.resolve.types(), record)?;
+        core::apply(&mut self.insns, at, answer)
     }
 
     fn relocate(

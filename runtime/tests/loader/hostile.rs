@@ -4,14 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::hosts::{FakeHost, object};
 use opswap::loader::ObjectFile;
-use opswap_bpf::ProgramKind;
+use opswap_bpf::{Btf, ProgramKind};
 
 const OBJECTS: [&str; 3] = ["full.bpf.o", "bare.bpf.o", "core.bpf.o"];
 
 /// What came of the bytes: whether they parsed, and how many programs linked.
 fn load(bytes: &[u8]) -> Option<usize> {
     let object = ObjectFile::parse(bytes).ok()?;
-    let host = FakeHost::full();
+    // The object's own types stand for the host's, so that CO-RE relocations are followed.
+    let host = FakeHost { types: object.btf().map(|btf| Btf::clone(btf)), ..FakeHost::full() };
     let programs = 0..object.programs().len().min(32);
     Some(programs.filter(|&at| object.link(at, ProgramKind::Named("test".into()), &host).is_ok()).count())
 }

@@ -1,5 +1,6 @@
 //! The object loader, over real objects, damaged objects, and the sources that they were compiled from.
 
+mod core;
 mod hostile;
 mod hosts;
 mod linking;
