@@ -13,8 +13,10 @@
 //! | `types` | [`TypeDecl`], [`MemberDecl`] |
 //! | `table` | [`StructOpsDecl`], [`OpsMemberDecl`] |
 //! | `cfi` | [`cfi_hash`] |
+//! | `disk` | [`DiskRecords`]: the records of a built binary |
 
 mod cfi;
+mod disk;
 mod header;
 mod kfunc;
 mod shape;
@@ -23,6 +25,7 @@ mod type_expr;
 mod types;
 
 pub use cfi::cfi_hash;
+pub use disk::{DiskError, DiskRecords};
 pub use header::{DeclHeader, DeclKind, MAGIC, Place, VERSION};
 pub use kfunc::{ArgDecl, Filter, FilterVerdict, KfuncDecl, KfuncDraft, SetDecl, ShimAddr, Tie};
 pub use shape::{ArgForm, ArgShape, DemandDecl, MemRule, NullDecl, RetForm, RetShape, SizeDecl, TrustDecl};

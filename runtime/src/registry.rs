@@ -26,7 +26,7 @@ mod tables;
 mod tags;
 mod types;
 
-pub use error::RegistryError;
+pub use error::{BinaryError, RegistryError};
 pub use interface::InterfaceError;
 
 use std::collections::HashMap;
@@ -36,7 +36,7 @@ use opswap_bpf::proto::{FieldPolicy, KfuncProto, StructOpsProto};
 use opswap_bpf::{Btf, BtfId, KfuncId};
 use opswap_jit::CodeAddr;
 
-use crate::declare::{KfuncDecl, Place, StructOpsDecl, TypeDecl};
+use crate::declare::{DiskRecords, KfuncDecl, Place, StructOpsDecl, TypeDecl};
 
 use available::Availability;
 
@@ -126,6 +126,19 @@ impl Registry {
         let tables = tables::lower(records.tables, &mut types)?;
         let (btf, policies) = types.finish();
         Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies })
+    }
+
+    /// What a built binary declares, read from its file without running it. Nothing in it can be called, and a kfunc with a
+    /// filter may be used by no program, as the filter is code.
+    ///
+    /// # Errors
+    /// The file is no binary that declares anything, or its declarations contradict each other.
+    pub fn from_binary(bytes: &[u8]) -> Result<Self, BinaryError> {
+        let records = DiskRecords::read(bytes)?;
+        let mut registry =
+            Self::new(Records { kfuncs: &records.kfuncs, tables: &records.tables, types: &records.types })?;
+        registry.kfuncs.iter_mut().for_each(|kfunc| kfunc.addr = None);
+        Ok(registry)
     }
 
     /// The types of everything, as one BTF.

@@ -43,6 +43,19 @@ impl DeclHeader {
         self.kind
     }
 
+    /// Whether the first bytes of a record on disk are these.
+    pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
+        let mut expected = [0; size_of::<Self>()];
+        expected[std::mem::offset_of!(Self, magic)..][..4].copy_from_slice(&self.magic.to_le_bytes());
+        expected[std::mem::offset_of!(Self, version)..][..2].copy_from_slice(&self.version.to_le_bytes());
+        expected[std::mem::offset_of!(Self, kind)] = self.kind as u8;
+        expected[std::mem::offset_of!(Self, size)..][..4].copy_from_slice(&self.size.to_le_bytes());
+        // The one byte of padding may hold anything.
+        let padding = std::mem::offset_of!(Self, kind) + 1;
+        bytes.len() == expected.len()
+            && expected.iter().zip(bytes).enumerate().all(|(at, (a, b))| at == padding || a == b)
+    }
+
     /// Whether the record was laid out as this version of the crate lays it out.
     pub const fn is_current(&self) -> bool {
         self.magic == MAGIC && self.version == VERSION

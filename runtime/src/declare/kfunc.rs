@@ -172,6 +172,11 @@ impl KfuncDraft {
         self
     }
 
+    /// The record of a kfunc in another binary, which nothing here can call.
+    pub(crate) const fn without_shim(self) -> KfuncDecl {
+        self.0
+    }
+
     /// The record.
     pub const fn shim(mut self, shim: ShimAddr) -> KfuncDecl {
         self.0.shim = shim;

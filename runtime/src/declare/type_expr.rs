@@ -156,6 +156,19 @@ impl TypeExpr {
         Self { len: self.len + 1, steps }
     }
 
+    /// Where the number of steps lies in a record on disk.
+    pub(crate) const LEN_OFFSET: usize = std::mem::offset_of!(Self, len);
+    /// Where the steps lie in a record on disk.
+    pub(crate) const STEPS_OFFSET: usize = std::mem::offset_of!(Self, steps);
+
+    /// A type of these steps, outermost first; `None` when there are none or too many.
+    pub(crate) fn from_steps(given: &[Step]) -> Option<Self> {
+        let mut steps = [NO_STEP; STEPS];
+        steps.get_mut(..given.len())?.copy_from_slice(given);
+        let len = u32::try_from(given.len()).ok().filter(|len| *len != 0)?;
+        Some(Self { len, steps })
+    }
+
     /// The steps, outermost first.
     pub const fn steps(&self) -> &[Step] {
         self.steps.split_at(self.len as usize).0

@@ -1,6 +1,6 @@
 //! [`RegistryError`]: declarations that contradict each other.
 
-use crate::declare::Place;
+use crate::declare::{DiskError, Place};
 
 /// Why the linked declarations do not make a registry.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,4 +52,16 @@ pub enum RegistryError {
         /// Where it was written.
         place: Place,
     },
+}
+
+/// Why a built binary does not make a registry.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BinaryError {
+    /// Its records cannot be read.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Its declarations contradict each other.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
