@@ -1,6 +1,6 @@
 //! The registry's answers to the verifier, to the loader and to the JIT's linker.
 
-use opswap_bpf::btf::Mismatch;
+use opswap_bpf::btf::{BtfType, compare};
 use opswap_bpf::proto::{FieldAccess, FieldPolicy, KfuncProto, PointerPolicy, StructOpsMemberKind};
 use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, TypeRef};
 use opswap_verifier::Host;
@@ -84,18 +84,12 @@ impl Registry {
         ResolveError::Unknown { what: "kfunc", near: nearest(name, names()).map(str::to_owned), known }
     }
 
-    /// An object that declares a kfunc with another number of parameters was written against another host.
+    /// An object that declares a kfunc in another way was written against another host.
     fn compare_prototypes(&self, btf: &Btf, import: Import<'_>, kfunc: &Kfunc) -> Result<(), ResolveError> {
-        let Some((_, params)) = btf.func_proto(import.ty) else { return Ok(()) };
-        let expected = kfunc.proto.args.len();
-        if params.len() == expected {
-            return Ok(());
+        let is_function = matches!(btf.get(import.ty), Some(BtfType::Func(_)));
+        if is_function {
+            compare(btf, import.ty, &self.btf, kfunc.proto.func.id)?;
         }
-        Err(ResolveError::Mismatch(Box::new(Mismatch {
-            name: import.name.to_owned(),
-            difference: format!("the object passes {} arguments, the host takes {expected}", params.len()),
-            object: format!("{} parameters", params.len()),
-            host: format!("{expected} parameters"),
-        })))
+        Ok(())
     }
 }
