@@ -28,6 +28,7 @@ pub use opswap_verifier as verifier;
 pub use error::{AttachError, LoadError, MapError, RunError, TableError};
 pub use maps::{Map, UpdateMode};
 pub use object::Object;
+pub use object::verdict::{Ruling, Verdict};
 pub use opswap_macros::{Btf, kfunc, struct_ops};
 pub use opswap_verifier::{Limits, Rejection};
 pub use program::{Engine, Program};

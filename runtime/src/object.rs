@@ -5,6 +5,7 @@
 
 mod link;
 mod table;
+pub(crate) mod verdict;
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +15,7 @@ use opswap_bpf::ProgramKind;
 use opswap_bpf::program::License;
 
 use crate::error::LoadError;
-use crate::loader::{Autoload, MapImage, MapOrigin, ObjectFile};
+use crate::loader::{Autoload, MapImage, MapOrigin, ObjectFile, ProgramImage};
 use crate::maps::{Map, UpdateMode};
 use crate::program::{Program, ProgramCore};
 use crate::runtime::{LicensePolicy, Policy};
@@ -127,6 +128,21 @@ pub(crate) fn load(policy: &Arc<Policy>, bytes: &[u8]) -> Result<Object, LoadErr
     Ok(Object { inner: Arc::new(Loaded { policy, maps, programs, tables, accepted }) })
 }
 
+/// Loads one program of an object, with the object's maps, and nothing else of it.
+pub(crate) fn load_one(policy: &Arc<Policy>, bytes: &[u8], name: &str) -> Result<Program, LoadError> {
+    let file = ObjectFile::parse(bytes)?;
+    let found = file.programs().iter().enumerate().find(|(_, image)| image.name == name);
+    let (index, image) = found.ok_or_else(|| LoadError::NoProgram {
+        name: name.to_owned(),
+        has: file.programs().iter().map(|image| image.name.clone()).collect(),
+    })?;
+    let kind = by_section(policy, image)?;
+    let maps =
+        file.maps().iter().map(|image| create(policy, image)).collect::<Result<Arc<[_]>, LoadError>>()?;
+    let program = file.link(index, kind, &*policy.application)?;
+    link::build(policy, program, &maps).map(Program::new)
+}
+
 /// Loads a program that was linked elsewhere.
 pub(crate) fn load_program(policy: &Arc<Policy>, program: opswap_bpf::Program) -> Result<Program, LoadError> {
     let maps = program
@@ -172,21 +188,9 @@ fn kinds(
         }
     }
     for (image, kind) in file.programs().iter().zip(&mut kinds) {
-        if kind.is_some() || image.autoload == Autoload::OnRequest {
-            continue;
+        if kind.is_none() && image.autoload == Autoload::Yes {
+            *kind = Some(by_section(policy, image)?);
         }
-        if image.is_struct_ops() {
-            return Err(LoadError::Unreferenced { program: image.name.clone() });
-        }
-        let named = policy.kind_of(&image.section);
-        if opswap_verifier::Host::entry(policy, &named).is_none() {
-            return Err(LoadError::UnknownSection {
-                program: image.name.clone(),
-                section: image.section.clone(),
-                has: policy.entry_names(),
-            });
-        }
-        *kind = Some(named);
     }
     let gpl_missing = policy.license == LicensePolicy::GplForStructOps && file.license() != License::Gpl;
     let ops = kinds.iter().position(|kind| matches!(kind, Some(ProgramKind::StructOps { .. })));
@@ -195,5 +199,21 @@ fn kinds(
             Err(LoadError::License { program: file.programs()[program].name.clone() })
         }
         Some(_) | None => Ok(kinds),
+    }
+}
+
+/// What a program that no table names is for.
+fn by_section(policy: &Policy, image: &ProgramImage) -> Result<ProgramKind, LoadError> {
+    if image.is_struct_ops() {
+        return Err(LoadError::Unreferenced { program: image.name.clone() });
+    }
+    let named = policy.kind_of(&image.section);
+    match opswap_verifier::Host::entry(policy, &named) {
+        Some(_) => Ok(named),
+        None => Err(LoadError::UnknownSection {
+            program: image.name.clone(),
+            section: image.section.clone(),
+            has: policy.entry_names(),
+        }),
     }
 }

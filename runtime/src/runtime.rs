@@ -15,6 +15,7 @@ use opswap_verifier::{Host, Limits};
 use crate::error::LoadError;
 use crate::helpers;
 use crate::loader::Resolve;
+use crate::object::verdict::Verdict;
 use crate::object::{self, Object};
 use crate::program::Program;
 use crate::registry::Registry;
@@ -202,6 +203,18 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Source<'a> {
     }
 }
 
+impl<'a> Source<'a> {
+    fn read(self) -> Result<Cow<'a, [u8]>, LoadError> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            Self::File(path) => match std::fs::read(&path) {
+                Ok(bytes) => Ok(Cow::Owned(bytes)),
+                Err(source) => Err(LoadError::Read { path: path.into_owned(), source }),
+            },
+        }
+    }
+}
+
 impl Runtime {
     /// A runtime with the ordinary policy.
     ///
@@ -221,14 +234,23 @@ impl Runtime {
     /// # Errors
     /// The first thing that is wrong: in the file, in what it asks of the application, in a program.
     pub fn load<'a>(&self, source: impl Into<Source<'a>>) -> Result<Object, LoadError> {
-        match source.into() {
-            Source::Bytes(bytes) => object::load(&self.policy, &bytes),
-            Source::File(path) => {
-                let read = std::fs::read(&path);
-                let bytes = read.map_err(|source| LoadError::Read { path: path.into_owned(), source })?;
-                object::load(&self.policy, &bytes)
-            }
-        }
+        object::load(&self.policy, &source.into().read()?)
+    }
+
+    /// Loads one program of an object together with the object's maps, and nothing else of it.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load), or the object has no program `name`, or it implements an operation.
+    pub fn load_one<'a>(&self, source: impl Into<Source<'a>>, name: &str) -> Result<Program, LoadError> {
+        object::load_one(&self.policy, &source.into().read()?, name)
+    }
+
+    /// Asks the verifier about every program of an object, in the object's order, and loads nothing.
+    ///
+    /// # Errors
+    /// The object cannot be read. What is wrong with one program is part of its verdict.
+    pub fn verify<'a>(&self, source: impl Into<Source<'a>>) -> Result<Vec<Verdict>, LoadError> {
+        object::verdict::verdicts(&self.policy, &source.into().read()?)
     }
 
     /// Verifies and compiles a program that was linked elsewhere and uses no maps.
@@ -306,6 +328,12 @@ impl Builder {
     pub fn build(self) -> Result<Runtime, LoadError> {
         let registry = Registry::collect()?;
         Ok(self.build_for(Arc::new(registry)))
+    }
+
+    /// The runtime for declarations from elsewhere: read from a built binary or an interface file, they are good for
+    /// verifying, and for running what calls none of their kfuncs.
+    pub fn build_with(self, registry: Registry) -> Runtime {
+        self.build_for(Arc::new(registry))
     }
 
     pub(crate) fn build_for(self, application: Arc<dyn Application>) -> Runtime {

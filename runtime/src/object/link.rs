@@ -75,7 +75,7 @@ pub(super) fn build(
 }
 
 /// Whether the runtime lets the program call what it calls.
-fn allowed(policy: &Policy, program: &Program) -> Result<(), LoadError> {
+pub(super) fn allowed(policy: &Policy, program: &Program) -> Result<(), LoadError> {
     let needs =
         [(KfuncFlags::DESTRUCTIVE, Capabilities::DESTRUCTIVE), (KfuncFlags::PERFMON, Capabilities::PERFMON)];
     for insn in &program.insns {

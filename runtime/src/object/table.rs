@@ -55,11 +55,18 @@ pub(super) fn layouts(policy: &Policy, file: &ObjectFile) -> Result<Vec<Layout>,
     file.struct_ops()
         .iter()
         .filter(|image| image.autoload == Autoload::Yes)
-        .map(|image| {
-            layout(policy, file, image)
-                .map_err(|reason| LoadError::Table { name: image.name.clone(), reason: Box::new(reason) })
-        })
+        .map(|image| layout_of(policy, file, image))
         .collect()
+}
+
+/// One table, checked against the application's type.
+pub(super) fn layout_of(
+    policy: &Policy,
+    file: &ObjectFile,
+    image: &StructOpsImage,
+) -> Result<Layout, LoadError> {
+    layout(policy, file, image)
+        .map_err(|reason| LoadError::Table { name: image.name.clone(), reason: Box::new(reason) })
 }
 
 fn layout(policy: &Policy, file: &ObjectFile, image: &StructOpsImage) -> Result<Layout, TableError> {
