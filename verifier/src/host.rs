@@ -14,8 +14,80 @@ pub enum Unavailable {
     NeedsGpl,
 }
 
+/// Whether programs may turn addresses into numbers: return them, store them where others look, compute with them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PointerLeaks {
+    /// They may not.
+    Refused,
+    /// They may, as Linux lets privileged programs.
+    Allowed,
+}
+
+/// Whether programs may read stack bytes that they did not write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UninitStack {
+    /// They may not.
+    Refused,
+    /// They may, as Linux lets privileged programs; the value is any number.
+    Allowed,
+}
+
+/// Whether memory arguments of one call may overlap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aliasing {
+    /// Not if the callee writes one of them: callees hold Rust references.
+    Exclusive,
+    /// They may: callees are written in C.
+    Shared,
+}
+
+/// Whether memory behind an untrusted pointer may be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UntrustedReads {
+    /// It may not.
+    Refused,
+    /// It may: a faulting read gives 0.
+    Probed,
+}
+
+/// Rules that differ between hosts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// May addresses become numbers?
+    pub leaks: PointerLeaks,
+    /// May unwritten stack be read?
+    pub uninit_stack: UninitStack,
+    /// May memory arguments overlap?
+    pub aliasing: Aliasing,
+    /// May untrusted memory be read?
+    pub untrusted_reads: UntrustedReads,
+}
+
+impl Policy {
+    /// What safe Rust needs: the default.
+    pub const RUST: Self = Self {
+        leaks: PointerLeaks::Refused,
+        uninit_stack: UninitStack::Refused,
+        aliasing: Aliasing::Exclusive,
+        untrusted_reads: UntrustedReads::Refused,
+    };
+
+    /// What Linux grants privileged programs.
+    pub const LINUX: Self = Self {
+        leaks: PointerLeaks::Allowed,
+        uninit_stack: UninitStack::Allowed,
+        aliasing: Aliasing::Shared,
+        untrusted_reads: UntrustedReads::Probed,
+    };
+}
+
 /// The host as the verifier sees it.
 pub trait Host {
+    /// The host's rules where hosts differ.
+    fn policy(&self) -> Policy {
+        Policy::RUST
+    }
+
     /// Types of the host or of one of its modules; `None` for [`BtfSpace::Program`] and unknown modules.
     fn btf(&self, space: BtfSpace) -> Option<&Btf>;
 

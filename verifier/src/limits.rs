@@ -9,6 +9,15 @@ pub enum ImmediateRules {
     Rfc9669,
 }
 
+/// Whether a program may contain instructions that no chain of jumps reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UnreachableCode {
+    /// It may not, as in Linux.
+    Refused,
+    /// It may; the JIT emits traps.
+    Allowed,
+}
+
 /// Budgets of one verification.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -26,6 +35,8 @@ pub struct Limits {
     pub subprogs: u32,
     /// Rules for immediates.
     pub immediates: ImmediateRules,
+    /// Rules for unreachable code.
+    pub unreachable: UnreachableCode,
 }
 
 impl Default for Limits {
@@ -38,6 +49,7 @@ impl Default for Limits {
             program_slots: 1_000_000,
             subprogs: 256,
             immediates: ImmediateRules::Kernel,
+            unreachable: UnreachableCode::Refused,
         }
     }
 }

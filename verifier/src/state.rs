@@ -1,0 +1,299 @@
+//! What is true at one point of one path: [`VerifierState`].
+//!
+//! | file | owns |
+//! |---|---|
+//! | `reg` | [`RegState`], [`Pointer`], [`Region`], [`Trust`] |
+//! | `stack` | [`Stack`]: bytes and spilled registers |
+//! | `refs` | [`RefTable`]: references and loans |
+//! | `covers` | does an explored state include this one? |
+//!
+//! States are cheap to copy: frames, stacks and the reference table are shared until they are written.
+
+pub mod covers;
+pub mod reg;
+pub mod refs;
+pub mod stack;
+
+use std::rc::Rc;
+
+use opswap_bpf::insn::Reg;
+use opswap_bpf::proto::Nullness;
+use opswap_bpf::{InsnIdx, RefId, SubprogId};
+
+pub use reg::{Identity, Number, Pointer, RegState, Region, Trust};
+pub use refs::{RefKind, RefTable, Reference};
+pub use stack::{Byte, Slot, Stack};
+
+use crate::domain::Scalar;
+
+/// One activation of a subprogram.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    regs: [RegState; 11],
+    /// Its stack.
+    pub stack: Stack,
+    /// Which subprogram runs.
+    pub subprog: SubprogId,
+    /// Where its caller goes on; `None` in the entry's frame.
+    pub return_to: Option<InsnIdx>,
+}
+
+impl Frame {
+    /// A fresh activation of `subprog` as frame number `number`; only the frame pointer is known.
+    pub fn new(number: u8, subprog: SubprogId, return_to: Option<InsnIdx>) -> Self {
+        let mut regs = [RegState::NotInit; 11];
+        regs[Reg::FP.index()] = RegState::Pointer(Pointer::new(Region::Stack(number)));
+        Self { regs, stack: Stack::default(), subprog, return_to }
+    }
+
+    /// What a register holds.
+    pub fn reg(&self, reg: Reg) -> &RegState {
+        &self.regs[reg.index()]
+    }
+
+    /// Gives a register a new value.
+    pub fn set(&mut self, reg: Reg, value: RegState) {
+        self.regs[reg.index()] = value;
+    }
+
+    /// All registers with their values.
+    pub fn regs(&self) -> impl Iterator<Item = (Reg, &RegState)> {
+        Reg::ALL.into_iter().zip(&self.regs)
+    }
+
+    /// Changes every register and spilled register for which `change` gives a new value.
+    fn update(&mut self, mut change: impl FnMut(&RegState) -> Option<RegState>) {
+        for reg in &mut self.regs {
+            if let Some(new) = change(reg) {
+                *reg = new;
+            }
+        }
+        self.stack.update(change);
+    }
+
+    /// Whether `wanted` holds for some register or spilled register.
+    fn any(&self, wanted: impl Fn(&RegState) -> bool) -> bool {
+        self.regs.iter().any(&wanted)
+            || self.stack.slots().iter().filter_map(|slot| slot.spill.as_deref()).any(&wanted)
+    }
+}
+
+/// Sections that the program has entered and must leave.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Sections {
+    /// RCU read-side sections (nesting depth).
+    pub rcu: u8,
+    /// Non-preemptible regions (nesting depth).
+    pub preempt: u8,
+}
+
+/// What is true at one point of one path.
+#[derive(Clone, Debug)]
+pub struct VerifierState {
+    frames: Vec<Rc<Frame>>,
+    refs: Rc<RefTable>,
+    /// Entered sections.
+    pub sections: Sections,
+    /// Ids given so far on this path; the first is 1.
+    ids: u32,
+    /// How often the path went round a `may_goto`.
+    pub may_goto_depth: u32,
+}
+
+impl VerifierState {
+    /// The entry's frame, before the context is put into it.
+    pub fn entry() -> Self {
+        Self {
+            frames: vec![Rc::new(Frame::new(0, SubprogId(0), None))],
+            refs: Rc::default(),
+            sections: Sections::default(),
+            ids: 0,
+            may_goto_depth: 0,
+        }
+    }
+
+    /// All frames, the entry's first.
+    pub fn frames(&self) -> &[Rc<Frame>] {
+        &self.frames
+    }
+
+    /// Number of the running frame.
+    pub fn depth(&self) -> u8 {
+        u8::try_from(self.frames.len().saturating_sub(1)).unwrap_or(u8::MAX)
+    }
+
+    /// The running frame.
+    pub fn frame(&self) -> &Frame {
+        self.frames.last().expect("a state has at least the entry's frame")
+    }
+
+    /// The running frame, to change it.
+    pub fn frame_mut(&mut self) -> &mut Frame {
+        Rc::make_mut(self.frames.last_mut().expect("a state has at least the entry's frame"))
+    }
+
+    /// The stack of a frame.
+    pub fn stack(&self, frame: u8) -> Option<&Stack> {
+        self.frames.get(usize::from(frame)).map(|frame| &frame.stack)
+    }
+
+    /// The stack of a frame, to change it.
+    pub fn stack_mut(&mut self, frame: u8) -> Option<&mut Stack> {
+        self.frames.get_mut(usize::from(frame)).map(|frame| &mut Rc::make_mut(frame).stack)
+    }
+
+    /// Enters a subprogram.
+    pub fn push(&mut self, frame: Frame) {
+        self.frames.push(Rc::new(frame));
+    }
+
+    /// Leaves a subprogram; the entry's frame stays.
+    pub fn pop(&mut self) -> Option<Rc<Frame>> {
+        if self.frames.len() > 1 { self.frames.pop() } else { None }
+    }
+
+    /// What a register of the running frame holds.
+    pub fn reg(&self, reg: Reg) -> &RegState {
+        self.frame().reg(reg)
+    }
+
+    /// Gives a register of the running frame a new value.
+    pub fn set(&mut self, reg: Reg, value: RegState) {
+        self.frame_mut().set(reg, value);
+    }
+
+    /// A fresh number that no other id on this path has.
+    fn next_id(&mut self) -> u32 {
+        self.ids = self.ids.saturating_add(1);
+        self.ids
+    }
+
+    /// A fresh identity for copies.
+    pub fn fresh_identity(&mut self) -> Identity {
+        Identity(self.next_id())
+    }
+
+    /// Gives a nullable pointer its identity, if it has none yet.
+    pub fn identified(&mut self, reg: RegState) -> RegState {
+        match reg {
+            RegState::Pointer(pointer) if pointer.null == Nullness::Nullable && !pointer.id.is_some() => {
+                RegState::Pointer(Pointer { id: self.fresh_identity(), ..pointer })
+            }
+            RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => reg,
+        }
+    }
+
+    /// Live references and loans.
+    pub fn refs(&self) -> &RefTable {
+        &self.refs
+    }
+
+    /// Begins a reference or loan at an instruction.
+    pub fn begin(&mut self, kind: RefKind, at: InsnIdx) -> RefId {
+        let id = RefId(self.next_id());
+        let frame = self.depth();
+        Rc::make_mut(&mut self.refs).begin(Reference { id, kind, at, frame, arg: None });
+        id
+    }
+
+    /// Begins the reference or loan that context argument `arg` brings along; before the first instruction only.
+    pub fn begin_argument(&mut self, kind: RefKind, arg: u8) {
+        let id = RefId(self.next_id());
+        let reference = Reference { id, kind, at: InsnIdx(0), frame: 0, arg: Some(arg) };
+        Rc::make_mut(&mut self.refs).begin(reference);
+    }
+
+    /// Ends a reference or loan: every pointer that hangs on it, or on a loan from it, becomes what `gone` says.
+    pub fn end(&mut self, id: RefId, gone: RegState) {
+        let mut ended = self.refs.loans_of(id);
+        ended.push(id);
+        let refs = Rc::make_mut(&mut self.refs);
+        for &id in &ended {
+            refs.end(id);
+        }
+        self.update(|reg| {
+            let root = reg.as_pointer()?.trust.root()?;
+            ended.contains(&root).then_some(gone)
+        });
+    }
+
+    /// Ends every pointer that was borrowed from `id`, and every loan of it, but not `id` itself.
+    pub fn end_borrows(&mut self, id: RefId, gone: RegState) {
+        let ended = self.refs.loans_of(id);
+        if !ended.is_empty() {
+            let refs = Rc::make_mut(&mut self.refs);
+            for &id in &ended {
+                refs.end(id);
+            }
+        }
+        self.update(|reg| match reg.as_pointer()?.trust {
+            Trust::Borrowed(root) => (root == id || ended.contains(&root)).then_some(gone),
+            Trust::Untrusted | Trust::Trusted | Trust::Rcu | Trust::Exclusive(_) | Trust::Owned(_) => None,
+        });
+    }
+
+    /// Ends the loans of `id` and what hangs on them; pointers borrowed from it without `&mut` stay.
+    pub fn end_loans(&mut self, id: RefId, gone: RegState) {
+        for loan in self.refs.loans_of(id) {
+            self.end(loan, gone);
+        }
+    }
+
+    /// Changes every register and spilled register of every frame for which `change` gives a new value.
+    pub fn update(&mut self, change: impl Fn(&RegState) -> Option<RegState>) {
+        for frame in &mut self.frames {
+            // Frames are shared with explored states: copy only those that change.
+            if frame.any(|reg| change(reg).is_some()) {
+                Rc::make_mut(frame).update(&change);
+            }
+        }
+    }
+
+    /// All copies of the number `id` get the value that a branch proved.
+    pub fn learn(&mut self, id: Identity, value: Scalar) {
+        if !id.is_some() {
+            return;
+        }
+        self.update(|reg| match reg {
+            RegState::Scalar(number) if number.id == id && number.value != value => {
+                Some(RegState::Scalar(Number { value, id }))
+            }
+            RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
+        });
+    }
+
+    /// All copies of the nullable pointer `id` are now known to be NULL, or not to be.
+    ///
+    /// A NULL owned pointer holds no reference: it ends. `gone` is what other pointers that hung on it become.
+    pub fn decide_null(&mut self, pointer: &Pointer, known: Known, gone: RegState) {
+        let id = pointer.id;
+        match known {
+            Known::NonNull => self.update(|reg| match reg {
+                RegState::Pointer(copy) if copy.id == id && copy.null == Nullness::Nullable => {
+                    Some(RegState::Pointer(Pointer { null: Nullness::NonNull, id: Identity::NONE, ..*copy }))
+                }
+                RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
+            }),
+            Known::Null => {
+                self.update(|reg| match reg {
+                    RegState::Pointer(copy) if copy.id == id && copy.null == Nullness::Nullable => {
+                        Some(RegState::constant(0))
+                    }
+                    RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
+                });
+                if let Trust::Owned(reference) = pointer.trust {
+                    self.end(reference, gone);
+                }
+            }
+        }
+    }
+}
+
+/// What a comparison with NULL proved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Known {
+    /// It is NULL.
+    Null,
+    /// It is not.
+    NonNull,
+}

@@ -1,0 +1,196 @@
+//! Does an explored state include this one? If it does, nothing new can go wrong from here.
+//!
+//! `old` covers `new` when every concrete state that `new` describes is also described by `old`. Registers that are dead at
+//! the compared instruction do not count. Ids are names: they are compared through a map from old ids to new ids.
+
+use opswap_bpf::insn::Reg;
+
+use super::reg::{Identity, Number, Pointer, RegState, Region, Trust};
+use super::refs::{RefKind, RefTable};
+use super::stack::{Byte, Slot, Stack};
+use super::{Frame, VerifierState};
+use crate::liveness::LiveRegs;
+
+/// Which old id stands for which new id.
+#[derive(Default)]
+struct Ids {
+    pairs: Vec<(u32, u32)>,
+    /// Stands for "no id" on the new side: never equal to anything else.
+    anonymous: u32,
+}
+
+impl Ids {
+    /// Whether `old` may stand for `new`: always the same one. Two old ids may stand for one new id, which knows more.
+    fn matches(&mut self, old: Identity, new: Identity) -> bool {
+        if !old.is_some() {
+            return true;
+        }
+        let new = if new.is_some() {
+            new.0
+        } else {
+            self.anonymous += 1;
+            u32::MAX - self.anonymous
+        };
+        self.pair(old.0, new)
+    }
+
+    fn pair(&mut self, old: u32, new: u32) -> bool {
+        if let Some(&(_, known)) = self.pairs.iter().find(|(known, _)| *known == old) {
+            return known == new;
+        }
+        self.pairs.push((old, new));
+        true
+    }
+}
+
+/// Whether `old` covers `new`; `live` says which registers of each frame still matter, the running frame's last.
+pub fn covers(old: &VerifierState, new: &VerifierState, live: impl Fn(usize) -> LiveRegs) -> bool {
+    if old.frames().len() != new.frames().len() || old.sections != new.sections {
+        return false;
+    }
+    let mut ids = Ids::default();
+    if !refs_cover(old.refs(), new.refs(), &mut ids) {
+        return false;
+    }
+    let frames = old.frames().iter().zip(new.frames()).enumerate();
+    for (at, (old, new)) in frames {
+        if old.subprog != new.subprog || old.return_to != new.return_to {
+            return false;
+        }
+        if !regs_cover(old, new, live(at), &mut ids) || !stack_covers(&old.stack, &new.stack, &mut ids) {
+            return false;
+        }
+    }
+    true
+}
+
+fn refs_cover(old: &RefTable, new: &RefTable, ids: &mut Ids) -> bool {
+    if old.iter().count() != new.iter().count() {
+        return false;
+    }
+    old.iter().zip(new.iter()).all(|(old, new)| {
+        let kinds = match (old.kind, new.kind) {
+            (RefKind::Owned, RefKind::Owned) | (RefKind::Exclusive, RefKind::Exclusive) => true,
+            (RefKind::Loan { from: old }, RefKind::Loan { from: new }) => ids.pair(old.0, new.0),
+            (RefKind::Owned | RefKind::Exclusive | RefKind::Loan { .. }, _) => false,
+        };
+        kinds && old.frame == new.frame && old.arg == new.arg && ids.pair(old.id.0, new.id.0)
+    })
+}
+
+fn regs_cover(old: &Frame, new: &Frame, live: LiveRegs, ids: &mut Ids) -> bool {
+    Reg::ALL.into_iter().filter(|reg| live.contains(*reg)).all(|reg| {
+        reg_covers(old.reg(reg), new.reg(reg), ids)
+    })
+}
+
+fn reg_covers(old: &RegState, new: &RegState, ids: &mut Ids) -> bool {
+    match (old, new) {
+        // The old continuation never read it: it would have been refused.
+        (RegState::NotInit, _) => true,
+        (RegState::Scalar(old), RegState::Scalar(new)) => number_covers(old, new, ids),
+        (RegState::Pointer(old), RegState::Pointer(new)) => pointer_covers(old, new, ids),
+        (RegState::Scalar(_) | RegState::Pointer(_), _) => false,
+    }
+}
+
+fn number_covers(old: &Number, new: &Number, ids: &mut Ids) -> bool {
+    old.value.covers(&new.value) && ids.matches(old.id, new.id)
+}
+
+fn pointer_covers(old: &Pointer, new: &Pointer, ids: &mut Ids) -> bool {
+    let trust = match (old.trust, new.trust) {
+        (Trust::Untrusted, Trust::Untrusted) | (Trust::Trusted, Trust::Trusted) | (Trust::Rcu, Trust::Rcu) => true,
+        (Trust::Exclusive(old), Trust::Exclusive(new))
+        | (Trust::Owned(old), Trust::Owned(new))
+        | (Trust::Borrowed(old), Trust::Borrowed(new)) => ids.pair(old.0, new.0),
+        (
+            Trust::Untrusted
+            | Trust::Trusted
+            | Trust::Rcu
+            | Trust::Exclusive(_)
+            | Trust::Owned(_)
+            | Trust::Borrowed(_),
+            _,
+        ) => false,
+    };
+    trust
+        && regions_cover(old.to, new.to)
+        && old.null == new.null
+        && old.offset == new.offset
+        && old.var.covers(&new.var)
+        && ids.matches(old.id, new.id)
+}
+
+fn regions_cover(old: Region, new: Region) -> bool {
+    match (old, new) {
+        // More memory than the old continuation needed.
+        (Region::Memory { size: old, access: a }, Region::Memory { size: new, access: b }) => old <= new && a == b,
+        (
+            Region::Stack(_)
+            | Region::Context
+            | Region::MapPtr(_)
+            | Region::MapValue(_)
+            | Region::MapKey(_)
+            | Region::Object(_)
+            | Region::Memory { .. }
+            | Region::Func(_),
+            _,
+        ) => old == new,
+    }
+}
+
+fn stack_covers(old: &Stack, new: &Stack, ids: &mut Ids) -> bool {
+    // Even a shared stack is walked when it holds ids: the map must see them.
+    if old.same(new) && old.slots().iter().all(|slot| slot.spill.is_none()) {
+        return true;
+    }
+    old.slots().iter().enumerate().all(|(at, old)| match new.slots().get(at) {
+        Some(new) => slot_covers(old, new, ids),
+        None => old.bytes.iter().all(|byte| *byte == Byte::Invalid),
+    })
+}
+
+fn slot_covers(old: &Slot, new: &Slot, ids: &mut Ids) -> bool {
+    let spilled = old.spilled_bytes();
+    if let (Some(reg), true) = (old.spill.as_deref(), spilled > 0) {
+        let same_size = new.spilled_bytes() == spilled;
+        let covered = match new.spill.as_deref() {
+            Some(other) if same_size => reg_covers(reg, other, ids),
+            // Zero bytes are the number 0.
+            Some(_) | None => {
+                let bytes = || new.bytes.iter().take(spilled);
+                if bytes().all(|byte| *byte == Byte::Zero) {
+                    reg_covers(reg, &RegState::constant(0), ids)
+                } else {
+                    // Plain bytes are some number.
+                    let plain = bytes().all(|byte| match byte {
+                        Byte::Misc | Byte::Zero => true,
+                        Byte::Spill => !new.holds_pointer(),
+                        Byte::Invalid => false,
+                    });
+                    plain && spilled == 8 && reg_covers(reg, &RegState::unknown(), ids)
+                }
+            }
+        };
+        if !covered {
+            return false;
+        }
+    }
+    let pointer = new.holds_pointer();
+    let zero = new.spill.as_deref().is_some_and(RegState::is_null);
+    old.bytes.iter().zip(&new.bytes).skip(spilled).all(|(old, new)| match old {
+        Byte::Invalid => true,
+        Byte::Misc => match new {
+            Byte::Misc | Byte::Zero => true,
+            Byte::Spill => !pointer,
+            Byte::Invalid => false,
+        },
+        Byte::Zero => match new {
+            Byte::Zero => true,
+            Byte::Spill => zero,
+            Byte::Misc | Byte::Invalid => false,
+        },
+        Byte::Spill => *new == Byte::Spill,
+    })
+}

@@ -1,0 +1,134 @@
+//! References and loans: what the program must give back, and what pointers hang on.
+//!
+//! | entry | begins | ends |
+//! |---|---|---|
+//! | owned | an acquiring call, or an owned context argument | a releasing call, or the proof that it was NULL |
+//! | exclusive | entry, for a `&mut` context argument | never |
+//! | loan | a call that returns a pointer tied to a `&mut` argument | any other use of the object it came from |
+
+use opswap_bpf::{InsnIdx, RefId};
+
+/// Why an entry exists.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RefKind {
+    /// The program must release it.
+    Owned,
+    /// An exclusive context argument.
+    Exclusive,
+    /// Borrowed through `&mut` from another entry.
+    Loan {
+        /// What it was borrowed from.
+        from: RefId,
+    },
+}
+
+/// A reference or loan.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Reference {
+    /// Its id, unique on this path.
+    pub id: RefId,
+    /// Why it exists.
+    pub kind: RefKind,
+    /// The instruction where it began.
+    pub at: InsnIdx,
+    /// Number of the frame that acquired it.
+    pub frame: u8,
+    /// The context argument that it came with, if it did.
+    pub arg: Option<u8>,
+}
+
+/// Every live reference and loan, in the order of their beginning.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RefTable {
+    live: Vec<Reference>,
+}
+
+impl RefTable {
+    /// Adds an entry.
+    pub fn begin(&mut self, reference: Reference) {
+        self.live.push(reference);
+    }
+
+    /// Removes an entry; says whether it was there.
+    pub fn end(&mut self, id: RefId) -> bool {
+        let before = self.live.len();
+        self.live.retain(|reference| reference.id != id);
+        self.live.len() != before
+    }
+
+    /// The entry with this id.
+    pub fn get(&self, id: RefId) -> Option<&Reference> {
+        self.live.iter().find(|reference| reference.id == id)
+    }
+
+    /// All entries.
+    pub fn iter(&self) -> impl Iterator<Item = &Reference> {
+        self.live.iter()
+    }
+
+    /// The first reference that the program still owns.
+    pub fn leak(&self) -> Option<&Reference> {
+        self.live.iter().find(|reference| reference.kind == RefKind::Owned)
+    }
+
+    /// The live reference or loan that came with context argument `arg`.
+    pub fn of_argument(&self, arg: u8) -> Option<&Reference> {
+        self.live.iter().find(|reference| reference.arg == Some(arg))
+    }
+
+    /// The object that a loan was taken from, at the end of the chain.
+    pub fn origin(&self, id: RefId) -> RefId {
+        let mut at = id;
+        // A chain is no longer than the table; a loan's source began before it.
+        for _ in 0..self.live.len() {
+            match self.get(at).map(|reference| reference.kind) {
+                Some(RefKind::Loan { from }) => at = from,
+                Some(RefKind::Owned | RefKind::Exclusive) | None => break,
+            }
+        }
+        at
+    }
+
+    /// Whether `id` is `ancestor`, or was borrowed from it.
+    pub fn descends(&self, id: RefId, ancestor: RefId) -> bool {
+        let mut at = id;
+        for _ in 0..=self.live.len() {
+            if at == ancestor {
+                return true;
+            }
+            match self.get(at).map(|reference| reference.kind) {
+                Some(RefKind::Loan { from }) => at = from,
+                Some(RefKind::Owned | RefKind::Exclusive) | None => return false,
+            }
+        }
+        false
+    }
+
+    /// The loans that were taken from `id`, directly or through others.
+    pub fn loans_of(&self, id: RefId) -> Vec<RefId> {
+        self.live
+            .iter()
+            .filter(|reference| reference.id != id && self.descends(reference.id, id))
+            .map(|reference| reference.id)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loans_are_found_through_chains() {
+        let mut refs = RefTable::default();
+        let entry = |id, kind| Reference { id: RefId(id), kind, at: InsnIdx(0), frame: 0, arg: None };
+        refs.begin(entry(1, RefKind::Exclusive));
+        refs.begin(entry(2, RefKind::Loan { from: RefId(1) }));
+        refs.begin(entry(3, RefKind::Loan { from: RefId(2) }));
+        refs.begin(entry(4, RefKind::Owned));
+        assert_eq!(refs.loans_of(RefId(1)), [RefId(2), RefId(3)]);
+        assert_eq!(refs.origin(RefId(3)), RefId(1));
+        assert_eq!(refs.leak().map(|leak| leak.id), Some(RefId(4)));
+        assert!(refs.end(RefId(4)) && !refs.end(RefId(4)));
+    }
+}

@@ -1,0 +1,222 @@
+//! What is known of one register: nothing, a number, or a pointer.
+//!
+//! Orthogonal properties of a pointer are separate fields: where it points, how far, whether it may be NULL, how it is held.
+
+use opswap_bpf::proto::{MemAccess, Nullness};
+use opswap_bpf::{MapId, RefId, SubprogId, TypeRef};
+
+use crate::domain::Scalar;
+
+/// Identity that values share: copies of one number, or copies of one nullable pointer. Unique on a path.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Identity(pub(crate) u32);
+
+impl Identity {
+    /// Shared with nothing.
+    pub const NONE: Self = Self(0);
+
+    /// Whether copies can be recognised.
+    pub fn is_some(self) -> bool {
+        self.0 != 0
+    }
+}
+
+/// A number and the identity of its copies: what a branch learns of one holds for all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Number {
+    /// The value.
+    pub value: Scalar,
+    /// Shared by equal copies.
+    pub id: Identity,
+}
+
+/// Where a pointer points.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Region {
+    /// The stack of frame number 0 (the entry's) and up; offset 0 is its top, the frame pointer.
+    Stack(u8),
+    /// The program's context.
+    Context,
+    /// The map itself.
+    MapPtr(MapId),
+    /// A value of a map.
+    MapValue(MapId),
+    /// A key of a map.
+    MapKey(MapId),
+    /// A host object of this type.
+    Object(TypeRef),
+    /// Plain memory of a known size.
+    Memory {
+        /// Bytes.
+        size: u32,
+        /// What the program may do.
+        access: MemAccess,
+    },
+    /// A subprogram, for callbacks.
+    Func(SubprogId),
+}
+
+/// How a pointer is held.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Trust {
+    /// Possibly dangling: never passed on.
+    Untrusted,
+    /// Valid for the whole run.
+    Trusted,
+    /// Valid, and nothing outside the program reaches the object meanwhile; the reference names the loan.
+    Exclusive(RefId),
+    /// Valid within the RCU read-side section.
+    Rcu,
+    /// The program owns a reference.
+    Owned(RefId),
+    /// Valid as long as the reference or loan lives.
+    Borrowed(RefId),
+}
+
+impl Trust {
+    /// The reference or loan that the pointer hangs on.
+    pub fn root(self) -> Option<RefId> {
+        match self {
+            Self::Exclusive(id) | Self::Owned(id) | Self::Borrowed(id) => Some(id),
+            Self::Untrusted | Self::Trusted | Self::Rcu => None,
+        }
+    }
+}
+
+/// A pointer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pointer {
+    /// Where it points.
+    pub to: Region,
+    /// Constant part of the offset.
+    pub offset: i32,
+    /// Variable part of the offset; the constant 0 for a fixed pointer.
+    pub var: Scalar,
+    /// May it be NULL?
+    pub null: Nullness,
+    /// How it is held.
+    pub trust: Trust,
+    /// Shared by copies of one nullable pointer.
+    pub id: Identity,
+}
+
+impl Pointer {
+    /// A trusted pointer to the start of `to`, not NULL.
+    pub fn new(to: Region) -> Self {
+        Self {
+            to,
+            offset: 0,
+            var: Scalar::constant(0),
+            null: Nullness::NonNull,
+            trust: Trust::Trusted,
+            id: Identity::NONE,
+        }
+    }
+
+    /// The same, held as `trust`.
+    pub fn held(self, trust: Trust) -> Self {
+        Self { trust, ..self }
+    }
+
+    /// The same, with this nullness.
+    pub fn nullable(self, null: Nullness) -> Self {
+        Self { null, ..self }
+    }
+
+    /// The same, `offset` bytes further.
+    pub fn at(self, offset: i32) -> Self {
+        Self { offset, ..self }
+    }
+
+    /// The whole offset when it is known.
+    pub fn fixed_offset(&self) -> Option<i64> {
+        let var = self.var.as_constant()?;
+        Some(i64::from(self.offset).wrapping_add(var.cast_signed()))
+    }
+}
+
+/// What is known of a register or of a spilled one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegState {
+    /// Never written on this path, or ended: unreadable.
+    NotInit,
+    /// A number.
+    Scalar(Number),
+    /// A pointer.
+    Pointer(Pointer),
+}
+
+impl RegState {
+    /// Any number.
+    pub fn unknown() -> Self {
+        Self::scalar(Scalar::unknown())
+    }
+
+    /// A number without copies.
+    pub fn scalar(value: Scalar) -> Self {
+        Self::Scalar(Number { value, id: Identity::NONE })
+    }
+
+    /// A known number.
+    pub fn constant(value: u64) -> Self {
+        Self::scalar(Scalar::constant(value))
+    }
+
+    /// The number, if it is one.
+    pub fn as_scalar(&self) -> Option<Scalar> {
+        match self {
+            Self::Scalar(number) => Some(number.value),
+            Self::NotInit | Self::Pointer(_) => None,
+        }
+    }
+
+    /// The pointer, if it is one.
+    pub fn as_pointer(&self) -> Option<&Pointer> {
+        match self {
+            Self::Pointer(pointer) => Some(pointer),
+            Self::NotInit | Self::Scalar(_) => None,
+        }
+    }
+
+    /// Whether it is the number 0, that is, a literal NULL.
+    pub fn is_null(&self) -> bool {
+        self.as_scalar().and_then(|value| value.as_constant()) == Some(0)
+    }
+
+    /// The kernel's word for it (`scalar`, `map_value_or_null`, `trusted_ptr_` …).
+    pub fn kernel_name(&self) -> String {
+        match self {
+            Self::NotInit => "?".into(),
+            Self::Scalar(_) => "scalar".into(),
+            Self::Pointer(pointer) => pointer.kernel_name(),
+        }
+    }
+}
+
+impl Pointer {
+    /// The kernel's word for it.
+    pub fn kernel_name(&self) -> String {
+        let (prefix, base) = match self.to {
+            Region::Stack(_) => ("", "fp"),
+            Region::Context => ("", "ctx"),
+            Region::MapPtr(_) => ("", "map_ptr"),
+            Region::MapValue(_) => ("", "map_value"),
+            Region::MapKey(_) => ("", "map_key"),
+            Region::Func(_) => ("", "func"),
+            Region::Memory { access: MemAccess::Read, .. } => ("rdonly_", "mem"),
+            Region::Memory { access: MemAccess::ReadWrite | MemAccess::Write, .. } => ("", "mem"),
+            Region::Object(_) => match self.trust {
+                Trust::Untrusted => ("untrusted_", "ptr_"),
+                Trust::Trusted | Trust::Exclusive(_) => ("trusted_", "ptr_"),
+                Trust::Rcu => ("rcu_", "ptr_"),
+                Trust::Owned(_) | Trust::Borrowed(_) => ("", "ptr_"),
+            },
+        };
+        let suffix = match (self.null, self.to) {
+            (Nullness::NonNull, _) => "",
+            (Nullness::Nullable, Region::Object(_)) => "or_null_",
+            (Nullness::Nullable, _) => "_or_null",
+        };
+        format!("{prefix}{base}{suffix}")
+    }
+}

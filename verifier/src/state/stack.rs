@@ -1,0 +1,219 @@
+//! A frame's stack at byte grain: what each byte holds, and whole registers that were spilled.
+//!
+//! Slot `n` covers the eight bytes from `fp - 8 * (n + 1)`. Slots are made when they are first written; a missing one is
+//! uninitialised. Within a slot, byte 0 is the lowest address. A spilled register occupies bytes `0..size` of its slot.
+
+use std::rc::Rc;
+
+use super::reg::RegState;
+
+/// What one byte of the stack holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Byte {
+    /// Nothing: never written on this path.
+    Invalid,
+    /// Some number.
+    Misc,
+    /// Zero.
+    Zero,
+    /// Part of the slot's spilled register.
+    Spill,
+}
+
+/// Eight bytes of stack.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Slot {
+    /// Its bytes, the lowest address first.
+    pub bytes: [Byte; 8],
+    /// The spilled register, while some byte is [`Byte::Spill`].
+    pub spill: Option<Rc<RegState>>,
+}
+
+impl Slot {
+    const EMPTY: Self = Self { bytes: [Byte::Invalid; 8], spill: None };
+
+    /// How many bytes the spilled register takes; 0 without one.
+    pub fn spilled_bytes(&self) -> usize {
+        self.bytes.iter().take_while(|byte| **byte == Byte::Spill).count()
+    }
+
+    /// The spilled register if it takes all eight bytes.
+    pub fn whole_spill(&self) -> Option<&RegState> {
+        (self.spilled_bytes() == 8).then_some(self.spill.as_deref()).flatten()
+    }
+
+    /// Whether a spilled pointer has bytes here.
+    pub fn holds_pointer(&self) -> bool {
+        matches!(self.spill.as_deref(), Some(RegState::Pointer(_)))
+    }
+
+    /// Forgets the spilled register; its bytes become plain ones.
+    fn dissolve(&mut self) {
+        let Some(reg) = self.spill.take() else { return };
+        let plain = match *reg {
+            RegState::NotInit => Byte::Invalid,
+            RegState::Scalar(_) if reg.is_null() => Byte::Zero,
+            RegState::Scalar(_) | RegState::Pointer(_) => Byte::Misc,
+        };
+        for byte in &mut self.bytes {
+            if *byte == Byte::Spill {
+                *byte = plain;
+            }
+        }
+    }
+}
+
+/// A frame's stack.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stack {
+    slots: Rc<Vec<Slot>>,
+}
+
+/// Slot and byte of an offset below the frame pointer, or `None` for 0 and above.
+fn locate(offset: i64) -> Option<(usize, usize)> {
+    let below = usize::try_from(offset.checked_neg()?).ok()?;
+    let above_bottom = below.checked_sub(1)?;
+    Some((above_bottom / 8, 7 - above_bottom % 8))
+}
+
+impl Stack {
+    /// Slots that were made so far.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Whether both are the same allocation, hence equal.
+    pub fn same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.slots, &other.slots)
+    }
+
+    /// The slot that begins at `offset`, a multiple of 8.
+    pub fn slot_at(&self, offset: i64) -> Option<&Slot> {
+        let (slot, byte) = locate(offset)?;
+        if byte == 0 { self.slots.get(slot) } else { None }
+    }
+
+    /// The slot that covers the byte at `offset`, and which of its bytes that is.
+    pub fn covering(&self, offset: i64) -> Option<(&Slot, usize)> {
+        let (slot, byte) = locate(offset)?;
+        self.slots.get(slot).map(|slot| (slot, byte))
+    }
+
+    /// What the byte at `offset` holds.
+    pub fn byte(&self, offset: i64) -> Byte {
+        locate(offset)
+            .and_then(|(slot, byte)| Some(*self.slots.get(slot)?.bytes.get(byte)?))
+            .unwrap_or(Byte::Invalid)
+    }
+
+    fn slot_mut(&mut self, index: usize) -> &mut Slot {
+        let slots = Rc::make_mut(&mut self.slots);
+        if slots.len() <= index {
+            slots.resize(index + 1, Slot::EMPTY);
+        }
+        &mut slots[index]
+    }
+
+    /// Makes the slots down to `offset` exist, without writing them.
+    pub fn reserve(&mut self, offset: i64) {
+        if let Some((slot, _)) = locate(offset) {
+            self.slot_mut(slot);
+        }
+    }
+
+    /// Writes one kind of byte over `offset..offset + size`; registers spilled there are forgotten.
+    pub fn fill(&mut self, offset: i64, size: u32, kind: Byte) {
+        for at in offset..offset + i64::from(size) {
+            let Some((slot, byte)) = locate(at) else { return };
+            let slot = self.slot_mut(slot);
+            slot.dissolve();
+            slot.bytes[byte] = kind;
+        }
+    }
+
+    /// Spills a register of `size` bytes at `offset`, a multiple of 8.
+    pub fn spill(&mut self, offset: i64, size: u32, reg: RegState) {
+        let Some((slot, _)) = locate(offset) else { return };
+        let slot = self.slot_mut(slot);
+        slot.dissolve();
+        let size = size as usize;
+        for byte in slot.bytes.iter_mut().take(size) {
+            *byte = Byte::Spill;
+        }
+        slot.spill = Some(Rc::new(reg));
+    }
+
+    /// A write of unknown place within `offset..offset + size`: every byte may have been overwritten.
+    ///
+    /// Registers spilled there are forgotten. A byte that was zero stays so only when `kind` is zero; a byte that was
+    /// invalid stays invalid, for it may not have been written.
+    pub fn smear(&mut self, offset: i64, size: u32, kind: Byte) {
+        for at in offset..offset + i64::from(size) {
+            let Some((slot, byte)) = locate(at) else { return };
+            let slot = self.slot_mut(slot);
+            slot.dissolve();
+            slot.bytes[byte] = match (slot.bytes[byte], kind) {
+                (Byte::Invalid, _) => Byte::Invalid,
+                (Byte::Zero, Byte::Zero) => Byte::Zero,
+                (Byte::Zero | Byte::Misc | Byte::Spill, _) => Byte::Misc,
+            };
+        }
+    }
+
+    /// Changes every spilled register for which `change` gives a new value; [`RegState::NotInit`] makes its bytes invalid.
+    pub fn update(&mut self, mut change: impl FnMut(&RegState) -> Option<RegState>) {
+        let changes: Vec<(usize, RegState)> = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(at, slot)| Some((at, change(slot.spill.as_deref()?)?)))
+            .collect();
+        for (at, reg) in changes {
+            let slot = self.slot_mut(at);
+            slot.spill = Some(Rc::new(reg));
+            if reg == RegState::NotInit {
+                slot.dissolve();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_found_from_the_frame_pointer_down() {
+        assert_eq!(locate(-8), Some((0, 0)));
+        assert_eq!(locate(-1), Some((0, 7)));
+        assert_eq!(locate(-9), Some((1, 7)));
+        assert_eq!(locate(-512), Some((63, 0)));
+        assert_eq!(locate(0), None);
+        assert_eq!(locate(i64::MIN), None);
+    }
+
+    #[test]
+    fn overwriting_any_byte_of_a_spill_forgets_it() {
+        for byte in 0..8 {
+            let mut stack = Stack::default();
+            stack.spill(-8, 8, RegState::unknown());
+            stack.fill(-8 + byte, 1, Byte::Zero);
+            let slot = stack.slot_at(-8).expect("was written");
+            assert_eq!(slot.spill, None);
+            for other in 0..8 {
+                let expected = if other == byte { Byte::Zero } else { Byte::Misc };
+                assert_eq!(stack.byte(-8 + other), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_write_of_unknown_place_initialises_nothing() {
+        let mut stack = Stack::default();
+        stack.fill(-8, 4, Byte::Zero);
+        stack.smear(-16, 16, Byte::Misc);
+        assert_eq!(stack.byte(-16), Byte::Invalid);
+        assert_eq!(stack.byte(-8), Byte::Misc);
+        assert_eq!(stack.byte(-4), Byte::Invalid);
+    }
+}

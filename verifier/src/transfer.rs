@@ -1,0 +1,148 @@
+//! What each instruction demands and does. `check_*` borrows the state and judges; `apply_*` changes it and cannot fail.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `alu` | arithmetic and moves, on numbers and pointers |
+//! | `memory` | loads, stores, atomics, 64-bit immediates |
+//! | `branch` | conditional jumps |
+//! | `call` | subprograms |
+//! | `contract` | calls of the host: arguments, effects, result |
+//! | `kfunc`, `helper` | which contract a call has, and whether it may be made here |
+//! | `exit` | returns, from a subprogram and from the program |
+
+mod alu;
+mod branch;
+mod call;
+mod contract;
+mod exit;
+mod helper;
+mod kfunc;
+mod memory;
+
+use opswap_bpf::insn::{CallTarget, JumpForm, Reg};
+use opswap_bpf::proto::Sleepable;
+use opswap_bpf::{Insn, InsnIdx};
+
+use crate::host::PointerLeaks;
+use crate::reject::Reason;
+use crate::state::{RegState, VerifierState};
+use crate::subject::Subject;
+
+/// Which way a path went where it could go two ways.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// The next instruction.
+    Next,
+    /// The jump's target.
+    Jump,
+}
+
+/// Where control goes after an instruction.
+pub(crate) enum Step {
+    /// On, with the same state.
+    To(InsnIdx),
+    /// Both ways: on with the same state, and later from the other state.
+    Fork {
+        /// Where the state at hand goes on.
+        to: InsnIdx,
+        /// Which way that is.
+        way: Way,
+        /// Where the other state begins.
+        other: InsnIdx,
+        /// The other state.
+        state: Box<VerifierState>,
+    },
+    /// The path ends, proved.
+    Done,
+}
+
+/// Simulates the instruction at `at`.
+pub(crate) fn step(subject: &Subject<'_>, state: &mut VerifierState, at: InsnIdx) -> Result<Step, Reason> {
+    let insn = subject.program.insns.get(at.index()).ok_or(Reason::FallsThrough { at })?;
+    match insn {
+        Insn::Alu { .. } | Insn::Mov { .. } | Insn::MovSx { .. } | Insn::Neg { .. } | Insn::ByteSwap { .. } => {
+            let checked = alu::check(subject, state, insn)?;
+            alu::apply(state, checked);
+        }
+        Insn::LoadImm64 { dst, imm } => {
+            let value = memory::check_immediate(subject, at, *dst, *imm)?;
+            state.set(*dst, value);
+            return Ok(Step::To(at.next().next()));
+        }
+        Insn::LoadImm64Tail => return Err(Reason::HalfWideLoad),
+        Insn::Load { .. }
+        | Insn::Store { .. }
+        | Insn::Atomic { .. }
+        | Insn::LoadAcquire { .. }
+        | Insn::StoreRelease { .. } => {
+            let checked = memory::check(subject, state, insn)?;
+            memory::apply(state, checked);
+        }
+        Insn::LoadPacket { .. } => return Err(Reason::LegacyPacketLoad),
+        Insn::Jump { form: JumpForm::Short | JumpForm::Long, offset } => return jump(at, *offset),
+        Insn::Branch { op, width, dst, src, offset } => {
+            let condition = branch::Condition { op: *op, width: *width, dst: *dst, src: *src };
+            let outcome = branch::check(subject, state, condition)?;
+            return branch::apply(subject, state, at, *offset, outcome);
+        }
+        Insn::MayGoto { offset } => return may_goto(state, at, *offset),
+        Insn::Call { target } => match target {
+            CallTarget::Subprog(offset) => {
+                let entered = call::check(subject, state, at, *offset)?;
+                return Ok(Step::To(call::apply(state, entered)));
+            }
+            CallTarget::Kfunc { id, module } => {
+                let checked = kfunc::check(subject, state, *id, *module)?;
+                contract::apply(subject, state, checked, at);
+            }
+            CallTarget::Helper(id) => {
+                let checked = helper::check(subject, state, *id)?;
+                contract::apply(subject, state, checked, at);
+            }
+        },
+        Insn::CallReg { .. } => return Err(Reason::IndirectCall),
+        Insn::Exit => {
+            let leaving = exit::check(subject, state)?;
+            return Ok(exit::apply(state, leaving));
+        }
+    }
+    Ok(Step::To(at.next()))
+}
+
+fn jump(at: InsnIdx, offset: i32) -> Result<Step, Reason> {
+    at.jump(offset).map(Step::To).ok_or(Reason::JumpOutOfRange { from: at, to: None })
+}
+
+/// The loop may end here at any time: first where it leads then, later once more round.
+fn may_goto(state: &VerifierState, at: InsnIdx, offset: i16) -> Result<Step, Reason> {
+    let to = at.jump(i32::from(offset)).ok_or(Reason::JumpOutOfRange { from: at, to: None })?;
+    let mut again = state.clone();
+    again.may_goto_depth = again.may_goto_depth.saturating_add(1);
+    Ok(Step::Fork { to, way: Way::Jump, other: at.next(), state: Box::new(again) })
+}
+
+/// What a pointer becomes when what it hangs on has ended.
+pub(crate) fn ended_pointer(subject: &Subject<'_>) -> RegState {
+    match subject.policy.leaks {
+        PointerLeaks::Refused => RegState::NotInit,
+        PointerLeaks::Allowed => RegState::unknown(),
+    }
+}
+
+/// Whether RCU-protected pointers are valid here: inside a section, or anywhere in a program that cannot sleep.
+pub(crate) fn in_rcu_section(subject: &Subject<'_>, state: &VerifierState) -> bool {
+    state.sections.rcu > 0 || subject.sleepable == Sleepable::No
+}
+
+/// A register that may be read.
+pub(crate) fn readable(state: &VerifierState, reg: Reg) -> Result<&RegState, Reason> {
+    match state.reg(reg) {
+        RegState::NotInit => Err(Reason::NotReadable { reg }),
+        value @ (RegState::Scalar(_) | RegState::Pointer(_)) => Ok(value),
+    }
+}
+
+/// A register that may be written.
+pub(crate) fn writable(reg: Reg) -> Result<(), Reason> {
+    if reg == Reg::FP { Err(Reason::FramePointerWrite) } else { Ok(()) }
+}

@@ -1,0 +1,103 @@
+//! Calls of the host, by contract: what each argument must be, what the call ends, what `R0` holds afterwards.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `argument` | one argument against its [`ArgKind`] |
+//! | `aliasing` | arguments of one call against each other |
+//! | `effect` | what the call ends and what it returns |
+//!
+//! kfuncs and helpers differ in who may call them and in the kernel's wording; everything else is shared.
+
+mod aliasing;
+mod argument;
+mod effect;
+
+use opswap_bpf::insn::Reg;
+use opswap_bpf::proto::{ArgKind, ArgProto, DeclaredAt, Intrinsic, KfuncFlags, RetProto, Sleepable};
+use opswap_bpf::{HelperId, KfuncId};
+
+use crate::reject::{Reason, Section};
+use crate::state::VerifierState;
+use crate::subject::Subject;
+
+pub(super) use effect::{Checked, apply};
+
+/// What is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Callee {
+    Kfunc(KfuncId),
+    Helper(HelperId),
+}
+
+/// A contract, of a kfunc or a helper.
+#[derive(Clone, Copy)]
+pub(super) struct Contract<'a> {
+    pub(super) callee: Callee,
+    pub(super) name: &'a str,
+    pub(super) args: &'a [ArgProto],
+    pub(super) ret: &'a RetProto,
+    pub(super) flags: KfuncFlags,
+    pub(super) intrinsic: Option<Intrinsic>,
+    pub(super) declared_at: Option<&'a DeclaredAt>,
+}
+
+impl Contract<'_> {
+    /// The registers of the arguments, in their order; `None` for those that programs do not see.
+    fn registers(&self) -> Result<Vec<Option<Reg>>, Reason> {
+        let mut free = Reg::ARGS.into_iter();
+        let seen = self.args.iter().filter(|arg| arg.kind != ArgKind::Implicit).count();
+        let register = |arg: &ArgProto| match arg.kind {
+            ArgKind::Implicit => Ok(None),
+            _ => free
+                .next()
+                .map(Some)
+                .ok_or(Reason::TooManyArguments { name: self.name.to_owned(), args: seen, limit: Reg::ARGS.len() }),
+        };
+        self.args.iter().map(register).collect()
+    }
+}
+
+/// Judges a call.
+pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, contract: &Contract<'_>) -> Result<Checked, Reason> {
+    let registers = contract.registers()?;
+    check_sections(subject, state, contract)?;
+    let mut arguments = Vec::with_capacity(contract.args.len());
+    for index in 0..contract.args.len() {
+        let call = argument::Call { subject, state, contract, registers: &registers };
+        arguments.push(argument::check(&call, index)?);
+    }
+    aliasing::check(subject, state, contract, &arguments)?;
+    effect::check(subject, state, contract, &registers, arguments)
+}
+
+/// Calls that sleep, and calls that need an RCU section.
+fn check_sections(subject: &Subject<'_>, state: &VerifierState, contract: &Contract<'_>) -> Result<(), Reason> {
+    let name = || contract.name.to_owned();
+    if contract.flags.contains(KfuncFlags::SLEEPABLE) {
+        if subject.sleepable == Sleepable::No {
+            return Err(Reason::SleepsInAtomicProgram { name: name() });
+        }
+        if state.sections.rcu > 0 {
+            return Err(Reason::SleepsInSection { name: name(), section: Section::Rcu });
+        }
+        if state.sections.preempt > 0 {
+            return Err(Reason::SleepsInSection { name: name(), section: Section::PreemptDisabled });
+        }
+    }
+    if contract.flags.contains(KfuncFlags::RCU_PROTECTED) && !super::in_rcu_section(subject, state) {
+        return Err(Reason::NeedsRcuSection { name: name() });
+    }
+    match contract.intrinsic {
+        Some(Intrinsic::RcuReadLock) if state.sections.rcu > 0 => Err(Reason::NestedRcuSection { name: name() }),
+        Some(Intrinsic::RcuReadUnlock) if state.sections.rcu == 0 => {
+            Err(Reason::UnmatchedLeave { name: name(), section: Section::Rcu })
+        }
+        Some(Intrinsic::PreemptEnable) if state.sections.preempt == 0 => {
+            Err(Reason::UnmatchedLeave { name: name(), section: Section::PreemptDisabled })
+        }
+        Some(Intrinsic::PreemptDisable) if state.sections.preempt == u8::MAX => {
+            Err(Reason::Unsupported { what: "more than 255 nested sections" })
+        }
+        _ => Ok(()),
+    }
+}

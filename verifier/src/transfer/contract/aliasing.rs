@@ -1,0 +1,60 @@
+//! Arguments of one call against each other: what Rust's borrow checker asks of `&mut`.
+//!
+//! Two arguments may name the same object only if the callee takes neither as `&mut`, and neither is given away. Memory that
+//! the callee writes overlaps no other memory argument.
+
+use opswap_bpf::proto::Demand;
+use opswap_bpf::RefId;
+
+use super::Contract;
+use super::argument::Argument;
+use crate::host::Aliasing;
+use crate::reject::Reason;
+use crate::state::VerifierState;
+use crate::subject::Subject;
+
+pub(super) fn check(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    contract: &Contract<'_>,
+    arguments: &[Argument],
+) -> Result<(), Reason> {
+    for (at, left) in arguments.iter().enumerate() {
+        for (other, right) in arguments.iter().enumerate().skip(at + 1) {
+            if conflict(subject, state, left, right) {
+                return Err(Reason::AliasedArguments { name: contract.name.to_owned(), first: at, second: other });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn conflict(subject: &Subject<'_>, state: &VerifierState, left: &Argument, right: &Argument) -> bool {
+    if let (Argument::Memory(left), Argument::Memory(right)) = (left, right) {
+        return subject.policy.aliasing == Aliasing::Exclusive && left.conflicts(right);
+    }
+    // Whichever of the two is taken exclusively, the other must not hang on the same object.
+    taken(left).is_some_and(|object| hangs_on(state, right, object))
+        || taken(right).is_some_and(|object| hangs_on(state, left, object))
+}
+
+/// The object that the callee takes as `&mut` or keeps.
+fn taken(argument: &Argument) -> Option<RefId> {
+    match argument {
+        Argument::Object { pointer, demand: Demand::Exclusive | Demand::Owned, .. } => pointer.trust.root(),
+        Argument::Plain
+        | Argument::Constant(_)
+        | Argument::Map(_)
+        | Argument::Memory(_)
+        | Argument::Object { .. } => None,
+    }
+}
+
+fn hangs_on(state: &VerifierState, argument: &Argument, object: RefId) -> bool {
+    let root = match argument {
+        Argument::Object { pointer, .. } => pointer.trust.root(),
+        Argument::Memory(extent) => extent.root,
+        Argument::Plain | Argument::Constant(_) | Argument::Map(_) => None,
+    };
+    root.is_some_and(|root| state.refs().descends(root, object))
+}

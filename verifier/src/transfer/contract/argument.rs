@@ -1,0 +1,368 @@
+//! One argument of a call against its [`ArgKind`].
+
+use opswap_bpf::insn::Reg;
+use opswap_bpf::map::BPF_F_RDONLY_PROG;
+use opswap_bpf::proto::{
+    ArgIdx, ArgKind, ArgProto, Demand, FieldAccess, MemAccess, MemInit, MemSize, Nullness, SizeRule,
+};
+use opswap_bpf::{BtfType, MapId, RefId, TypeRef};
+
+use super::{Callee, Contract};
+use crate::access::argument::{Demanded, Extent, check as check_memory};
+use crate::access::object;
+use crate::host::PointerLeaks;
+use crate::reject::Reason;
+use crate::state::{Pointer, RegState, Region, Trust, VerifierState};
+use crate::subject::Subject;
+use crate::transfer::{in_rcu_section, readable};
+
+/// Sizes at or beyond this are unbounded (Linux: `BPF_MAX_VAR_SIZ`).
+const MAX_SIZE: u64 = 1 << 29;
+
+/// Everything an argument is judged by.
+pub(super) struct Call<'a> {
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) state: &'a VerifierState,
+    pub(super) contract: &'a Contract<'a>,
+    pub(super) registers: &'a [Option<Reg>],
+}
+
+/// A legal argument, as far as it matters to the others and to the call's effects.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Argument {
+    /// Nothing more to it.
+    Plain,
+    /// A known number.
+    Constant(u64),
+    /// A map.
+    Map(MapId),
+    /// Memory that the callee sees.
+    Memory(Extent),
+    /// A host object.
+    Object {
+        /// The register.
+        reg: Reg,
+        /// The pointer in it.
+        pointer: Pointer,
+        /// How the callee takes it.
+        demand: Demand,
+    },
+}
+
+impl Call<'_> {
+    fn kfunc(&self) -> bool {
+        matches!(self.contract.callee, Callee::Kfunc(_))
+    }
+
+    fn register(&self, index: ArgIdx) -> Result<Reg, Reason> {
+        let reg = self.registers.get(usize::from(index.0)).copied().flatten();
+        reg.ok_or(Reason::Internal { what: "a contract names an argument that it does not have" })
+    }
+
+    /// The map argument in front of argument `index`.
+    fn map_before(&self, index: usize) -> Result<MapId, Reason> {
+        let wrong = Reason::Internal { what: "a contract names a map's key or value without a map" };
+        let maps = self.contract.args.iter().take(index).zip(self.registers);
+        let reg = maps.filter(|(arg, _)| matches!(arg.kind, ArgKind::Map { .. })).filter_map(|(_, reg)| *reg).last();
+        match reg.map(|reg| self.state.reg(reg)) {
+            Some(RegState::Pointer(Pointer { to: Region::MapPtr(id), .. })) => Ok(*id),
+            _ => Err(wrong),
+        }
+    }
+}
+
+/// Judges argument number `index`.
+pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
+    let (Some(arg), Some(Some(reg))) = (call.contract.args.get(index), call.registers.get(index)) else {
+        return Ok(Argument::Plain);
+    };
+    let reg = *reg;
+    match &arg.kind {
+        ArgKind::Implicit | ArgKind::Ignored => Ok(Argument::Plain),
+        ArgKind::Scalar { .. } | ArgKind::Checked { .. } => check_number(call, reg),
+        ArgKind::Const { .. } => constant(call, reg).map(Argument::Constant),
+        ArgKind::Size { rule } => check_size(call, reg, *rule),
+        ArgKind::Object { ty, demand } => check_object(call, index, arg, reg, *ty, *demand),
+        ArgKind::Memory { size, access, init } => {
+            check_memory_argument(call, index, arg, reg, *size, *access, *init)
+        }
+        ArgKind::MapKey => {
+            let size = call.subject.map(call.map_before(index)?)?.key_size;
+            check_fixed(call, arg, reg, Demanded { reg, size, access: MemAccess::Read, init: MemInit::Required })
+        }
+        ArgKind::MapValue { access } => {
+            let size = call.subject.map(call.map_before(index)?)?.value_size;
+            let init = if *access == MemAccess::Write { MemInit::Provided } else { MemInit::Required };
+            check_fixed(call, arg, reg, Demanded { reg, size, access: *access, init })
+        }
+        ArgKind::Map { shape } => check_map(call, reg, *shape),
+        ArgKind::Str => check_string(call, index, arg, reg),
+        ArgKind::Context => match readable(call.state, reg)? {
+            RegState::Pointer(pointer) if pointer.to == Region::Context && pointer.fixed_offset() == Some(0) => {
+                Ok(Argument::Plain)
+            }
+            other => Err(if call.kfunc() {
+                Reason::NotContext { arg: index, kind: other.kernel_name() }
+            } else {
+                Reason::WrongArgument { reg, kind: other.kernel_name(), expected: "ctx" }
+            }),
+        },
+        ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
+        ArgKind::Dynptr(_) => Err(Reason::Unsupported { what: "dynptr arguments" }),
+        ArgKind::Iter { .. } => Err(Reason::Unsupported { what: "iterator arguments" }),
+        ArgKind::Callback { .. } => Err(Reason::Unsupported { what: "callback arguments" }),
+    }
+}
+
+fn check_number(call: &Call<'_>, reg: Reg) -> Result<Argument, Reason> {
+    match readable(call.state, reg)? {
+        RegState::Scalar(_) => Ok(Argument::Plain),
+        // Linux's helpers take anything where they ask for a number.
+        RegState::Pointer(_) | RegState::NotInit
+            if !call.kfunc() && call.subject.policy.leaks == PointerLeaks::Allowed =>
+        {
+            Ok(Argument::Plain)
+        }
+        RegState::Pointer(_) | RegState::NotInit => Err(Reason::NotANumber { reg }),
+    }
+}
+
+fn constant(call: &Call<'_>, reg: Reg) -> Result<u64, Reason> {
+    match readable(call.state, reg)? {
+        RegState::Scalar(number) => number.value.as_constant().ok_or(Reason::NotConstant { reg }),
+        RegState::Pointer(_) | RegState::NotInit => Err(Reason::NotANumber { reg }),
+    }
+}
+
+/// The greatest value of a size argument.
+fn size_bound(call: &Call<'_>, reg: Reg, rule: SizeRule) -> Result<(u32, Option<u64>), Reason> {
+    let RegState::Scalar(number) = readable(call.state, reg)? else { return Err(Reason::NotANumber { reg }) };
+    let value = number.value;
+    let known = value.as_constant();
+    if rule == SizeRule::Constant && known.is_none() {
+        return Err(Reason::NotConstant { reg });
+    }
+    if value.smin() < 0 {
+        return Err(Reason::NegativeSize { reg });
+    }
+    if value.umin() == 0 && rule == SizeRule::NonZero {
+        return Err(Reason::ZeroSize { reg, min: value.umin(), max: value.umax() });
+    }
+    if value.umax() >= MAX_SIZE {
+        return Err(Reason::UnboundedSize { reg });
+    }
+    Ok((u32::try_from(value.umax()).unwrap_or(u32::MAX), known))
+}
+
+fn check_size(call: &Call<'_>, reg: Reg, rule: SizeRule) -> Result<Argument, Reason> {
+    let (_, known) = size_bound(call, reg, rule)?;
+    Ok(known.map_or(Argument::Plain, Argument::Constant))
+}
+
+/// What a pointer argument holds, NULL aside.
+enum Given<'s> {
+    /// NULL, and that is legal.
+    Null,
+    /// Something that may be a pointer.
+    Value(&'s RegState),
+}
+
+/// NULL is legal only where the contract says so, and a pointer that may be NULL only there, too.
+fn check_null<'s>(call: &Call<'s>, index: usize, arg: &ArgProto, reg: Reg) -> Result<Given<'s>, Reason> {
+    let value = readable(call.state, reg)?;
+    let nullable = value.as_pointer().is_some_and(|pointer| pointer.null == Nullness::Nullable);
+    if arg.null == Nullness::Nullable {
+        return Ok(if value.is_null() { Given::Null } else { Given::Value(value) });
+    }
+    if call.kfunc() && (value.is_null() || nullable) {
+        return Err(Reason::PossiblyNull { arg: index, reg });
+    }
+    Ok(Given::Value(value))
+}
+
+fn check_memory_argument(
+    call: &Call<'_>,
+    index: usize,
+    arg: &ArgProto,
+    reg: Reg,
+    size: MemSize,
+    access: MemAccess,
+    init: MemInit,
+) -> Result<Argument, Reason> {
+    if let Given::Null = check_null(call, index, arg, reg)? {
+        return Ok(Argument::Plain);
+    }
+    let MemSize::Arg(len) = size else {
+        let MemSize::Fixed(size) = size else { return Ok(Argument::Plain) };
+        return check_fixed(call, arg, reg, Demanded { reg, size, access, init });
+    };
+    let len_reg = call.register(len)?;
+    let rule = match call.contract.args.get(usize::from(len.0)).map(|arg| &arg.kind) {
+        Some(ArgKind::Size { rule }) => *rule,
+        _ => SizeRule::AnyOrZero,
+    };
+    let (size, known) = size_bound(call, len_reg, rule)?;
+    // A callee that is given a variable size may write less: everything must be there before.
+    let init = if known.is_some() { init } else { MemInit::Required };
+    let pair = |cause: Reason| match call.kfunc() {
+        true => Reason::InvalidMemoryPair { mem: index, len: usize::from(len.0), cause: Box::new(cause) },
+        false => cause,
+    };
+    check_memory(call.subject, call.state, Demanded { reg, size, access, init })
+        .map(Argument::Memory)
+        .map_err(pair)
+}
+
+fn check_fixed(call: &Call<'_>, arg: &ArgProto, reg: Reg, demanded: Demanded) -> Result<Argument, Reason> {
+    let value = readable(call.state, reg)?;
+    if value.is_null() && arg.null == Nullness::Nullable {
+        return Ok(Argument::Plain);
+    }
+    check_memory(call.subject, call.state, demanded).map(Argument::Memory)
+}
+
+fn check_map(call: &Call<'_>, reg: Reg, shape: Option<(u32, u32)>) -> Result<Argument, Reason> {
+    match readable(call.state, reg)? {
+        RegState::Pointer(Pointer { to: Region::MapPtr(id), null: Nullness::NonNull, .. }) => {
+            let map = call.subject.map(*id)?;
+            let found = (map.key_size, map.value_size);
+            match shape {
+                Some(wanted) if wanted != found => {
+                    Err(Reason::MapShape { reg, map: map.name.clone(), wanted, found })
+                }
+                Some(_) | None => Ok(Argument::Map(*id)),
+            }
+        }
+        other => Err(if call.kfunc() {
+            Reason::NotAMap { reg }
+        } else {
+            Reason::WrongArgument { reg, kind: other.kernel_name(), expected: "map_ptr" }
+        }),
+    }
+}
+
+/// A constant string: in a map that nobody writes, at a known place, with its end in sight.
+fn check_string(call: &Call<'_>, index: usize, arg: &ArgProto, reg: Reg) -> Result<Argument, Reason> {
+    let value = match check_null(call, index, arg, reg)? {
+        Given::Null => return Ok(Argument::Plain),
+        Given::Value(value) => value,
+    };
+    let RegState::Pointer(pointer) = value else { return Err(Reason::NotAString { arg: index }) };
+    let (Region::MapValue(id), Nullness::NonNull) = (pointer.to, pointer.null) else {
+        return Err(Reason::NotAString { arg: index });
+    };
+    let map = call.subject.map(id)?;
+    let Some(contents) = map.frozen.as_ref().filter(|_| map.flags & BPF_F_RDONLY_PROG != 0) else {
+        return Err(Reason::StringInWritableMap { reg });
+    };
+    let Some(offset) = pointer.fixed_offset() else { return Err(Reason::StringAtVariableOffset { reg }) };
+    let tail = usize::try_from(offset).ok().and_then(|at| contents.get(at..));
+    match tail {
+        Some(tail) if tail.contains(&0) => Ok(Argument::Plain),
+        Some(_) | None => Err(Reason::StringWithoutEnd { reg }),
+    }
+}
+
+fn check_object(
+    call: &Call<'_>,
+    index: usize,
+    arg: &ArgProto,
+    reg: Reg,
+    ty: TypeRef,
+    demand: Demand,
+) -> Result<Argument, Reason> {
+    let value = match check_null(call, index, arg, reg)? {
+        Given::Null => return Ok(Argument::Plain),
+        Given::Value(value) => value,
+    };
+    let (pointer, held) = match value {
+        RegState::Pointer(pointer) => match pointer.to {
+            Region::Object(held) => (pointer, held),
+            _ => return Err(not_an_object(call, index, reg, ty, value)),
+        },
+        RegState::Scalar(_) | RegState::NotInit => return Err(not_an_object(call, index, reg, ty, value)),
+    };
+    check_trust(call, reg, pointer, demand)?;
+    let Some(offset) = pointer.fixed_offset() else {
+        return Err(Reason::VariableAccess { kind: pointer.kernel_name(), var: pointer.var.tnum().to_string() });
+    };
+    if offset < 0 {
+        return Err(Reason::NegativeOffset { reg, kind: pointer.kernel_name(), offset: pointer.offset });
+    }
+    if demand == Demand::Owned && offset != 0 {
+        return Err(Reason::ReleaseAtOffset { reg });
+    }
+    let mismatch = || Reason::WrongObject {
+        name: call.contract.name.to_owned(),
+        arg: index,
+        reg,
+        expected: described(call.subject, ty),
+        found: described(call.subject, held),
+    };
+    let access = match demand {
+        // What is given away must be the very object, not its first member.
+        Demand::Owned => object::same_type(call.subject, held, ty).then_some(FieldAccess::Shared),
+        Demand::Trusted | Demand::Rcu | Demand::Exclusive | Demand::Untrusted => {
+            object::embedded(call.subject, held, offset, ty)
+        }
+    };
+    match (access.ok_or_else(mismatch)?, demand) {
+        (FieldAccess::Hidden, _) | (FieldAccess::ReadOnly, Demand::Exclusive) => {
+            Err(Reason::FieldNotShared { reg, ty: object::type_name(call.subject, held), offset })
+        }
+        _ => Ok(Argument::Object { reg, pointer: *pointer, demand }),
+    }
+}
+
+fn check_trust(call: &Call<'_>, reg: Reg, pointer: &Pointer, demand: Demand) -> Result<(), Reason> {
+    let trusted = match pointer.trust {
+        Trust::Trusted | Trust::Exclusive(_) | Trust::Owned(_) | Trust::Borrowed(_) => true,
+        Trust::Untrusted | Trust::Rcu => false,
+    };
+    match demand {
+        Demand::Trusted if trusted => Ok(()),
+        Demand::Trusted => Err(Reason::NotTrusted { reg }),
+        Demand::Rcu => {
+            let rcu = pointer.trust == Trust::Rcu && in_rcu_section(call.subject, call.state);
+            if trusted || rcu { Ok(()) } else { Err(Reason::NotRcu { reg }) }
+        }
+        Demand::Exclusive => match pointer.trust {
+            Trust::Exclusive(_) => Ok(()),
+            Trust::Untrusted | Trust::Trusted | Trust::Rcu | Trust::Owned(_) | Trust::Borrowed(_) => {
+                Err(Reason::NotExclusive { reg, kind: pointer.kernel_name() })
+            }
+        },
+        Demand::Owned => match owned(call.state, pointer) {
+            Some(_) => Ok(()),
+            None => Err(Reason::NotOwned { name: call.contract.name.to_owned(), reg }),
+        },
+        Demand::Untrusted => Ok(()),
+    }
+}
+
+/// The reference that a pointer owns.
+fn owned(state: &VerifierState, pointer: &Pointer) -> Option<RefId> {
+    match pointer.trust {
+        Trust::Owned(id) => state.refs().get(id).map(|reference| reference.id),
+        Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) | Trust::Rcu | Trust::Borrowed(_) => None,
+    }
+}
+
+fn not_an_object(call: &Call<'_>, index: usize, reg: Reg, ty: TypeRef, value: &RegState) -> Reason {
+    if call.kfunc() {
+        Reason::NotAnObject { arg: index, reg, expected: described(call.subject, ty), kind: value.kernel_name() }
+    } else {
+        Reason::WrongArgument { reg, kind: value.kernel_name(), expected: "ptr_, trusted_ptr_, rcu_ptr_" }
+    }
+}
+
+/// A type as the kernel writes it (`STRUCT task_struct`).
+fn described(subject: &Subject<'_>, ty: TypeRef) -> String {
+    let kind = subject.host.btf(ty.space).and_then(|btf| btf.get(object::strip(btf, ty.id)));
+    let kind = match kind {
+        Some(BtfType::Struct { .. }) => "STRUCT",
+        Some(BtfType::Union { .. }) => "UNION",
+        Some(_) | None => "UNKNOWN",
+    };
+    format!("{kind} {}", object::type_name(subject, ty))
+}

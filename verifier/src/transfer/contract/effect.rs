@@ -1,0 +1,232 @@
+//! What a call does to the state: memory it writes, references and borrows it ends, sections it enters, what `R0` holds.
+
+use opswap_bpf::btf::Signedness;
+use opswap_bpf::insn::{Extend, Reg};
+use opswap_bpf::proto::{ArgIdx, Demand, Intrinsic, MemSize, Nullness, RetKind, RetTrust};
+use opswap_bpf::{InsnIdx, RefId};
+
+use super::Contract;
+use super::argument::Argument;
+use crate::domain::Scalar;
+use crate::reject::Reason;
+use crate::state::{Pointer, RefKind, RegState, Region, Trust, VerifierState};
+use crate::subject::Subject;
+use crate::transfer::{ended_pointer, in_rcu_section};
+
+/// A legal call and everything it does.
+pub(crate) struct Checked {
+    arguments: Vec<Argument>,
+    result: Outcome,
+    intrinsic: Option<Intrinsic>,
+}
+
+/// What `R0` holds.
+enum Outcome {
+    /// This.
+    Value(RegState),
+    /// A pointer with a reference of its own.
+    Acquired(Pointer),
+    /// A pointer borrowed through `&mut`: any other use of `from` ends it.
+    Loan { from: RefId, pointer: Pointer },
+}
+
+pub(super) fn check(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    contract: &Contract<'_>,
+    _registers: &[Option<Reg>],
+    arguments: Vec<Argument>,
+) -> Result<Checked, Reason> {
+    let null = contract.ret.null;
+    let result = match &contract.ret.kind {
+        RetKind::Void => Outcome::Value(RegState::NotInit),
+        RetKind::Scalar { size, signed } => {
+            let extend = match signed {
+                Signedness::Unsigned => Extend::Zero,
+                Signedness::Signed => Extend::Sign,
+            };
+            Outcome::Value(RegState::scalar(Scalar::from_load(*size, extend)))
+        }
+        RetKind::Object { ty, trust } => {
+            let pointer = Pointer::new(Region::Object(*ty)).nullable(null);
+            match trust {
+                RetTrust::Owned => Outcome::Acquired(pointer),
+                RetTrust::Borrowed(tie) => borrowed(&arguments, *tie, pointer),
+                RetTrust::Trusted => Outcome::Value(RegState::Pointer(pointer)),
+                RetTrust::Rcu => {
+                    let trust = if in_rcu_section(subject, state) { Trust::Rcu } else { Trust::Untrusted };
+                    Outcome::Value(RegState::Pointer(pointer.held(trust)))
+                }
+                RetTrust::Untrusted => Outcome::Value(RegState::Pointer(pointer.held(Trust::Untrusted))),
+            }
+        }
+        RetKind::Memory { size, access, tie } => {
+            let size = match size {
+                MemSize::Fixed(size) => *size,
+                MemSize::Arg(index) => constant(contract, &arguments, *index)?,
+            };
+            let pointer = Pointer::new(Region::Memory { size, access: *access }).nullable(null);
+            match tie {
+                Some(tie) => borrowed(&arguments, *tie, pointer),
+                None => Outcome::Value(RegState::Pointer(pointer)),
+            }
+        }
+        RetKind::MapValue => {
+            let map = arguments.iter().find_map(|argument| match argument {
+                Argument::Map(map) => Some(*map),
+                Argument::Plain
+                | Argument::Constant(_)
+                | Argument::Memory(_)
+                | Argument::Object { .. } => None,
+            });
+            let map = map.ok_or(Reason::Internal { what: "a contract returns a map's value but takes no map" })?;
+            check_value_map(subject, contract, map)?;
+            Outcome::Value(RegState::Pointer(Pointer::new(Region::MapValue(map)).nullable(null)))
+        }
+    };
+    Ok(Checked { arguments, result, intrinsic: contract.intrinsic })
+}
+
+/// A map whose values are plain memory of the size that its shape says.
+fn check_value_map(
+    subject: &Subject<'_>,
+    contract: &Contract<'_>,
+    map: opswap_bpf::MapId,
+) -> Result<(), Reason> {
+    use opswap_bpf::map::MapKind;
+    let proto = subject.map(map)?;
+    match proto.kind {
+        MapKind::Hash
+        | MapKind::Array
+        | MapKind::PercpuHash
+        | MapKind::PercpuArray
+        | MapKind::LruHash
+        | MapKind::LruPercpuHash
+        | MapKind::LpmTrie
+        | MapKind::CgroupStorage
+        | MapKind::PercpuCgroupStorage
+        | MapKind::SkStorage
+        | MapKind::InodeStorage
+        | MapKind::TaskStorage
+        | MapKind::CgrpStorage => Ok(()),
+        kind @ (MapKind::Unspec
+        | MapKind::ProgArray
+        | MapKind::PerfEventArray
+        | MapKind::StackTrace
+        | MapKind::CgroupArray
+        | MapKind::ArrayOfMaps
+        | MapKind::HashOfMaps
+        | MapKind::Devmap
+        | MapKind::Sockmap
+        | MapKind::Cpumap
+        | MapKind::Xskmap
+        | MapKind::Sockhash
+        | MapKind::ReuseportSockarray
+        | MapKind::Queue
+        | MapKind::Stack
+        | MapKind::DevmapHash
+        | MapKind::StructOps
+        | MapKind::Ringbuf
+        | MapKind::BloomFilter
+        | MapKind::UserRingbuf
+        | MapKind::Arena) => Err(Reason::WrongMapKind { kind: kind as u32, name: contract.name.to_owned() }),
+    }
+}
+
+fn constant(contract: &Contract<'_>, arguments: &[Argument], index: ArgIdx) -> Result<u32, Reason> {
+    match arguments.get(usize::from(index.0)) {
+        Some(Argument::Constant(size)) => {
+            u32::try_from(*size).map_err(|_| Reason::ResultTooLarge { name: contract.name.to_owned() })
+        }
+        Some(Argument::Plain | Argument::Map(_) | Argument::Memory(_) | Argument::Object { .. }) | None => {
+            let reg = Reg::ARGS.get(usize::from(index.0)).copied().unwrap_or(Reg::R1);
+            Err(Reason::NotConstant { reg })
+        }
+    }
+}
+
+/// A result that lives as long as the argument it came from.
+fn borrowed(arguments: &[Argument], tie: ArgIdx, pointer: Pointer) -> Outcome {
+    let plain = |trust| Outcome::Value(RegState::Pointer(pointer.held(trust)));
+    match arguments.get(usize::from(tie.0)) {
+        Some(Argument::Object { pointer: parent, demand, .. }) => match (demand, parent.trust) {
+            (Demand::Exclusive, Trust::Exclusive(from)) => Outcome::Loan { from, pointer },
+            // The argument was given away: what was borrowed from it went with it.
+            (Demand::Owned, _) => Outcome::Value(RegState::NotInit),
+            (_, Trust::Exclusive(root) | Trust::Owned(root) | Trust::Borrowed(root)) => plain(Trust::Borrowed(root)),
+            (_, Trust::Trusted) => plain(Trust::Trusted),
+            (_, Trust::Rcu) => plain(Trust::Rcu),
+            (_, Trust::Untrusted) => plain(Trust::Untrusted),
+        },
+        Some(Argument::Memory(extent)) => match extent.root {
+            Some(root) => plain(Trust::Borrowed(root)),
+            // Borrowed from the program's own memory, which may change any time.
+            None => plain(Trust::Untrusted),
+        },
+        // NULL was given, or something without a life time.
+        Some(Argument::Plain | Argument::Constant(_)) => plain(Trust::Untrusted),
+        Some(Argument::Map(_)) => plain(Trust::Trusted),
+        None => Outcome::Value(RegState::NotInit),
+    }
+}
+
+/// Carries out a legal call.
+pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: Checked, at: InsnIdx) {
+    let gone = ended_pointer(subject);
+    for argument in &checked.arguments {
+        match argument {
+            Argument::Memory(extent) => {
+                extent.apply(state);
+                if let Some(root) = extent.root {
+                    state.end_loans(root, gone);
+                }
+            }
+            Argument::Object { pointer, demand, .. } => {
+                let Some(root) = pointer.trust.root() else { continue };
+                match demand {
+                    Demand::Exclusive => state.end_borrows(root, gone),
+                    Demand::Owned => state.end(root, gone),
+                    // Any use of an object ends what was borrowed from it through `&mut`.
+                    Demand::Trusted | Demand::Rcu | Demand::Untrusted => state.end_loans(root, gone),
+                }
+            }
+            Argument::Plain | Argument::Constant(_) | Argument::Map(_) => {}
+        }
+    }
+    for reg in [Reg::R0].into_iter().chain(Reg::ARGS) {
+        state.set(reg, RegState::NotInit);
+    }
+    let result = match checked.result {
+        Outcome::Value(value) => state.identified(value),
+        Outcome::Acquired(pointer) => {
+            // A nullable pointer gets its identity first, as in the kernel's numbering.
+            let value = state.identified(RegState::Pointer(pointer));
+            let id = state.begin(RefKind::Owned, at);
+            match value {
+                RegState::Pointer(pointer) => RegState::Pointer(pointer.held(Trust::Owned(id))),
+                RegState::NotInit | RegState::Scalar(_) => value,
+            }
+        }
+        Outcome::Loan { from, pointer } => {
+            let id = state.begin(RefKind::Loan { from }, at);
+            state.identified(RegState::Pointer(pointer.held(Trust::Borrowed(id))))
+        }
+    };
+    state.set(Reg::R0, result);
+    match checked.intrinsic {
+        Some(Intrinsic::RcuReadLock) => state.sections.rcu = state.sections.rcu.saturating_add(1),
+        Some(Intrinsic::RcuReadUnlock) => {
+            state.sections.rcu = state.sections.rcu.saturating_sub(1);
+            state.update(|reg| match reg {
+                RegState::Pointer(pointer) if pointer.trust == Trust::Rcu => {
+                    let ended = pointer.held(Trust::Untrusted).nullable(Nullness::NonNull);
+                    Some(RegState::Pointer(ended))
+                }
+                RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
+            });
+        }
+        Some(Intrinsic::PreemptDisable) => state.sections.preempt = state.sections.preempt.saturating_add(1),
+        Some(Intrinsic::PreemptEnable) => state.sections.preempt = state.sections.preempt.saturating_sub(1),
+        _ => {}
+    }
+}

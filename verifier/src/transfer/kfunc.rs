@@ -1,0 +1,34 @@
+//! Calls of kfuncs: is there one with this id, and may this program call it?
+
+use opswap_bpf::KfuncId;
+
+use super::contract::{self, Callee, Checked, Contract};
+use crate::reject::Reason;
+use crate::state::VerifierState;
+use crate::subject::Subject;
+
+/// The contract of a kfunc.
+pub(super) fn contract<'a>(subject: &Subject<'a>, id: KfuncId, module: i16) -> Result<Contract<'a>, Reason> {
+    let proto = subject
+        .host
+        .kfunc(id, module, &subject.program.kind)
+        .map_err(|unavailable| Reason::KfuncUnavailable { id, unavailable })?;
+    Ok(Contract {
+        callee: Callee::Kfunc(id),
+        name: &proto.name,
+        args: &proto.args,
+        ret: &proto.ret,
+        flags: proto.flags,
+        intrinsic: proto.intrinsic,
+        declared_at: proto.declared_at.as_ref(),
+    })
+}
+
+pub(super) fn check(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    id: KfuncId,
+    module: i16,
+) -> Result<Checked, Reason> {
+    contract::check(subject, state, &contract(subject, id, module)?)
+}

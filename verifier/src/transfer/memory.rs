@@ -1,0 +1,206 @@
+//! Loads, stores, atomic operations, 64-bit immediates.
+
+use opswap_bpf::insn::{AtomicOp, Extend, Fetch, Imm64, MapRef, Reg, Size, Src, Width};
+use opswap_bpf::map::MapKind;
+use opswap_bpf::{Insn, InsnIdx, MapId};
+
+use super::{readable, writable};
+use crate::access::stack::{apply_write, immediate};
+use crate::access::{Alignment, Place, Write, check_read, check_write};
+use crate::host::{PointerLeaks, UninitStack};
+use crate::reject::Reason;
+use crate::state::{Pointer, RegState, Region, VerifierState};
+use crate::subject::Subject;
+
+/// A legal access.
+pub(super) struct Checked {
+    /// What is written, and where.
+    write: Option<(Write, Size, RegState)>,
+    /// What is loaded, and into which register.
+    load: Option<(Reg, RegState)>,
+    /// A read of stack that the program may not have written: frame and lowest byte.
+    reserve: Option<(u8, i64)>,
+}
+
+pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -> Result<Checked, Reason> {
+    match *insn {
+        Insn::Load { size, extend, dst, base, offset } => {
+            let place = Place { base, offset, size };
+            check_load(subject, state, place, extend, Alignment::Ordinary, dst)
+        }
+        Insn::LoadAcquire { size, dst, base, offset } => {
+            let place = Place { base, offset, size };
+            check_ordered(state, place)?;
+            check_load(subject, state, place, Extend::Zero, Alignment::Natural, dst)
+        }
+        Insn::Store { size, base, offset, src } => {
+            let value = match src {
+                Src::Reg(src) => *readable(state, src)?,
+                Src::Imm(imm) => RegState::scalar(immediate(imm)),
+            };
+            let place = Place { base, offset, size };
+            check_store(subject, state, place, value, Alignment::Ordinary)
+        }
+        Insn::StoreRelease { size, base, offset, src } => {
+            let value = *readable(state, src)?;
+            let place = Place { base, offset, size };
+            check_ordered(state, place)?;
+            check_store(subject, state, place, value, Alignment::Natural)
+        }
+        Insn::Atomic { op, width, base, offset, src } => {
+            let size = match width {
+                Width::W32 => Size::W,
+                Width::W64 => Size::DW,
+            };
+            check_atomic(subject, state, Place { base, offset, size }, op, src)
+        }
+        _ => Err(Reason::Internal { what: "not a memory access" }),
+    }
+}
+
+pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
+    if let Some((frame, lowest)) = checked.reserve {
+        if let Some(stack) = state.stack_mut(frame) {
+            stack.reserve(lowest);
+        }
+    }
+    if let Some((write, size, value)) = checked.write {
+        apply_write(state, write, size, value);
+    }
+    if let Some((dst, value)) = checked.load {
+        let value = state.identified(value);
+        state.set(dst, value);
+    }
+}
+
+fn check_load(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    place: Place,
+    extend: Extend,
+    alignment: Alignment,
+    dst: Reg,
+) -> Result<Checked, Reason> {
+    readable(state, place.base)?;
+    writable(dst)?;
+    let value = check_read(subject, state, place, extend, alignment)?;
+    if matches!(value, RegState::Pointer(_)) && extend == Extend::Sign {
+        return Err(Reason::PartialFill);
+    }
+    Ok(Checked { write: None, load: Some((dst, value)), reserve: reserved(subject, state, place) })
+}
+
+/// Stack below what was written so far counts as used once it is read.
+fn reserved(subject: &Subject<'_>, state: &VerifierState, place: Place) -> Option<(u8, i64)> {
+    if subject.policy.uninit_stack == UninitStack::Refused {
+        return None;
+    }
+    let pointer = state.reg(place.base).as_pointer()?;
+    let Region::Stack(frame) = pointer.to else { return None };
+    let lowest = i64::from(pointer.offset) + i64::from(place.offset) + pointer.var.smin();
+    let made = state.stack(frame).map_or(0, |stack| stack.slots().len());
+    (lowest < -8 * i64::try_from(made).unwrap_or(0)).then_some((frame, lowest))
+}
+
+fn check_store(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    place: Place,
+    value: RegState,
+    alignment: Alignment,
+) -> Result<Checked, Reason> {
+    readable(state, place.base)?;
+    let write = check_write(subject, state, place, &value, alignment)?;
+    Ok(Checked { write: Some((write, place.size, value)), load: None, reserve: None })
+}
+
+/// Atomic and ordered accesses reach memory that others share; a context is not such memory.
+fn check_ordered(state: &VerifierState, place: Place) -> Result<(), Reason> {
+    match readable(state, place.base)? {
+        RegState::Pointer(pointer) if pointer.to == Region::Context => {
+            Err(Reason::AtomicTarget { reg: place.base, kind: pointer.kernel_name() })
+        }
+        RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(()),
+    }
+}
+
+fn check_atomic(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    place: Place,
+    op: AtomicOp,
+    src: Reg,
+) -> Result<Checked, Reason> {
+    let fetched_into = match op {
+        AtomicOp::Add(fetch) | AtomicOp::Or(fetch) | AtomicOp::And(fetch) | AtomicOp::Xor(fetch) => {
+            (fetch == Fetch::Yes).then_some(src)
+        }
+        AtomicOp::Xchg => Some(src),
+        AtomicOp::Cmpxchg => Some(Reg::R0),
+    };
+    let operands = [Some(src), (op == AtomicOp::Cmpxchg).then_some(Reg::R0)];
+    for operand in operands.into_iter().flatten() {
+        let pointer = matches!(readable(state, operand)?, RegState::Pointer(_));
+        if pointer && subject.policy.leaks == PointerLeaks::Refused {
+            return Err(Reason::AddressInAtomic { reg: operand });
+        }
+    }
+    if let Some(dst) = fetched_into {
+        writable(dst)?;
+    }
+    check_ordered(state, place)?;
+    let old = check_read(subject, state, place, Extend::Zero, Alignment::Natural)?;
+    if matches!(old, RegState::Pointer(_)) {
+        return Err(Reason::AddressInAtomic { reg: place.base });
+    }
+    // The new value is some number; what the register was known to hold says nothing of it.
+    let write = check_write(subject, state, place, &RegState::unknown(), Alignment::Natural)?;
+    Ok(Checked {
+        write: Some((write, place.size, RegState::unknown())),
+        load: fetched_into.map(|dst| (dst, old)),
+        reserve: None,
+    })
+}
+
+/// What a 64-bit immediate load gives.
+pub(super) fn check_immediate(
+    subject: &Subject<'_>,
+    at: InsnIdx,
+    dst: Reg,
+    imm: Imm64,
+) -> Result<RegState, Reason> {
+    writable(dst)?;
+    Ok(RegState::Pointer(match imm {
+        Imm64::Value(value) => return Ok(RegState::constant(value)),
+        Imm64::Map(map) => {
+            let id = linked(map)?;
+            subject.map(id)?;
+            Pointer::new(Region::MapPtr(id))
+        }
+        Imm64::MapValue { map, offset } => {
+            let id = linked(map)?;
+            let proto = subject.map(id)?;
+            if proto.kind != MapKind::Array || proto.max_entries != 1 {
+                return Err(Reason::NoDirectValues { map: proto.name.clone() });
+            }
+            let inside = i32::try_from(offset).ok().filter(|_| offset < proto.value_size);
+            let Some(inside) = inside else {
+                return Err(Reason::DirectValueOutOfBounds { value_size: proto.value_size, offset });
+            };
+            Pointer::new(Region::MapValue(id)).at(inside)
+        }
+        Imm64::HostVar { .. } => return Err(Reason::Unsupported { what: "addresses of host variables" }),
+        Imm64::Func(offset) => {
+            let start = at.jump(offset).ok_or(Reason::CallOutOfRange { offset })?;
+            let function = subject.cfg.function_at(start).ok_or(Reason::CallOutOfRange { offset })?;
+            Pointer::new(Region::Func(function))
+        }
+    }))
+}
+
+fn linked(map: MapRef) -> Result<MapId, Reason> {
+    match map {
+        MapRef::Idx(id) => Ok(id),
+        MapRef::Fd(fd) => Err(Reason::UnlinkedMap { fd }),
+    }
+}
