@@ -123,7 +123,11 @@ pub(crate) fn check_write(
     }
     match value {
         RegState::Pointer(leaked) if subject.policy.leaks == PointerLeaks::Refused => {
-            Err(Reason::AddressStored { base: place.base, into: pointer.leak_target(), what: leaked.kernel_name() })
+            Err(Reason::AddressStored {
+                base: place.base,
+                into: pointer.leak_target(),
+                what: leaked.kernel_name(),
+            })
         }
         RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(Write::Untracked),
     }

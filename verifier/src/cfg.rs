@@ -12,20 +12,20 @@ use crate::reject::Reason;
 
 /// A function of the program.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Function {
+pub(crate) struct Function {
     /// First slot.
-    pub start: InsnIdx,
+    pub(crate) start: InsnIdx,
     /// One past the last slot.
-    pub end: InsnIdx,
+    pub(crate) end: InsnIdx,
     /// Name for people; made up when the program declares none.
-    pub name: String,
+    pub(crate) name: String,
     /// How it is verified.
-    pub linkage: Linkage,
+    pub(crate) linkage: Linkage,
 }
 
 /// The structure of a program.
 #[derive(Clone, Debug)]
-pub struct Cfg {
+pub(crate) struct Cfg {
     functions: Vec<Function>,
     /// Slots where states are compared: targets of jumps, and where calls return to.
     prune: Vec<bool>,
@@ -35,20 +35,20 @@ pub struct Cfg {
 
 /// Where control may go from a slot, calls aside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Successors {
+pub(crate) struct Successors {
     /// The next instruction.
-    pub next: Option<InsnIdx>,
+    pub(crate) next: Option<InsnIdx>,
     /// The jump's target.
-    pub jump: Option<InsnIdx>,
+    pub(crate) jump: Option<InsnIdx>,
 }
 
 /// The instruction after this one in the program text.
-pub fn after(insn: &Insn, at: InsnIdx) -> InsnIdx {
+pub(crate) fn after(insn: &Insn, at: InsnIdx) -> InsnIdx {
     if matches!(insn, Insn::LoadImm64 { .. }) { at.next().next() } else { at.next() }
 }
 
 /// Where control may go from a slot. A target outside every program is `None` only if it does not fit an index.
-pub fn successors(insn: &Insn, at: InsnIdx) -> Successors {
+pub(crate) fn successors(insn: &Insn, at: InsnIdx) -> Successors {
     match insn {
         Insn::Jump { offset, .. } => Successors { next: None, jump: at.jump(*offset) },
         Insn::Branch { offset, .. } | Insn::MayGoto { offset } => {
@@ -87,7 +87,7 @@ type Refused = (InsnIdx, Reason);
 
 impl Cfg {
     /// Analyses a program.
-    pub fn build(program: &Program, limits: &Limits) -> Result<Self, Refused> {
+    pub(crate) fn build(program: &Program, limits: &Limits) -> Result<Self, Refused> {
         let slots = program.insns.len();
         if slots == 0 {
             return Err((InsnIdx(0), Reason::EmptyProgram));
@@ -110,29 +110,24 @@ impl Cfg {
     }
 
     /// The functions, in order of their start; the first is the entry.
-    pub fn functions(&self) -> &[Function] {
+    pub(crate) fn functions(&self) -> &[Function] {
         &self.functions
     }
 
-    /// The function with this id.
-    pub fn function(&self, id: SubprogId) -> Option<&Function> {
-        self.functions.get(id.index())
-    }
-
     /// The function that begins at a slot.
-    pub fn function_at(&self, start: InsnIdx) -> Option<SubprogId> {
+    pub(crate) fn function_at(&self, start: InsnIdx) -> Option<SubprogId> {
         let at = self.functions.binary_search_by_key(&start, |function| function.start).ok()?;
         u32::try_from(at).ok().map(SubprogId)
     }
 
     /// The function that a slot belongs to.
-    pub fn function_of(&self, at: InsnIdx) -> SubprogId {
+    pub(crate) fn function_of(&self, at: InsnIdx) -> SubprogId {
         let after = self.functions.partition_point(|function| function.start <= at);
         SubprogId(u32::try_from(after.saturating_sub(1)).unwrap_or(0))
     }
 
     /// Whether states are compared at a slot.
-    pub fn is_prune_point(&self, at: InsnIdx) -> bool {
+    pub(crate) fn is_prune_point(&self, at: InsnIdx) -> bool {
         self.prune.get(at.index()).copied().unwrap_or(false)
     }
 
@@ -145,11 +140,16 @@ impl Cfg {
                 let succ = successors(insn, at);
                 if matches!(insn, Insn::Jump { .. } | Insn::Branch { .. } | Insn::MayGoto { .. }) {
                     let to = succ.jump.filter(|to| (function.start..function.end).contains(to));
-                    let Some(to) = to else { return Err((at, Reason::JumpOutOfRange { from: at, to: succ.jump })) };
+                    let Some(to) = to else {
+                        return Err((at, Reason::JumpOutOfRange { from: at, to: succ.jump }));
+                    };
                     if program.insns[to.index()] == Insn::LoadImm64Tail {
                         return Err((at, Reason::JumpIntoWideLoad { to }));
                     }
                     self.prune[to.index()] = true;
+                }
+                if let Insn::MayGoto { .. } = insn {
+                    self.prune[at.index()] = true;
                 }
                 if matches!(insn, Insn::Call { target: CallTarget::Subprog(_) }) {
                     if let Some(prune) = self.prune.get_mut(at.next().index()) {

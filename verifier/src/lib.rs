@@ -6,19 +6,39 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
+mod cfg;
 #[doc(hidden)]
 pub mod domain;
+mod entry;
+mod explore;
+pub mod history;
 pub mod host;
 pub mod limits;
+mod liveness;
 pub mod reject;
+mod report;
+#[doc(hidden)]
+pub mod state;
+mod subject;
+mod transfer;
 pub mod verified;
 
+#[doc(hidden)]
+pub use explore::Observer;
 pub use host::Host;
 pub use limits::Limits;
-pub use reject::Rejection;
+pub use reject::{Category, Reason, Rejection};
 pub use verified::VerifiedProgram;
 
-use opswap_bpf::Program;
+use opswap_bpf::{EntryProto, InsnIdx, Program, ProgramKind};
+
+use cfg::Cfg;
+use explore::Explorer;
+use liveness::Liveness;
+use report::Scene;
+use subject::Subject;
+use verified::Stats;
 
 /// Proves `program` safe for `host`, with the ordinary [`Limits`].
 ///
@@ -33,7 +53,78 @@ pub fn verify_with(
     program: Program,
     host: &dyn Host,
     limits: &Limits,
-) -> (Result<VerifiedProgram, Rejection>, verified::Stats) {
-    let _ = (program, host, limits);
-    (Err(Rejection::placeholder()), verified::Stats::default())
+) -> (Result<VerifiedProgram, Rejection>, Stats) {
+    let (proof, stats) = prove(&program, host, limits, None);
+    (proof.map(|proof| proof.with(program)), stats)
+}
+
+/// Like [`verify_with`]; `observer` sees every state that the walk comes to.
+#[doc(hidden)]
+pub fn verify_observed(
+    program: Program,
+    host: &dyn Host,
+    limits: &Limits,
+    observer: &mut dyn Observer,
+) -> (Result<VerifiedProgram, Rejection>, Stats) {
+    let (proof, stats) = prove(&program, host, limits, Some(observer));
+    (proof.map(|proof| proof.with(program)), stats)
+}
+
+/// What a proof yields, the program itself aside.
+struct Proof {
+    entry: EntryProto,
+    subprogs: Vec<verified::SubprogFacts>,
+    facts: Vec<verified::InsnFacts>,
+    stats: Stats,
+}
+
+impl Proof {
+    fn with(self, program: Program) -> VerifiedProgram {
+        let Self { entry, subprogs, facts, stats } = self;
+        VerifiedProgram { program, entry, subprogs, facts, stats }
+    }
+}
+
+fn prove<'a>(
+    program: &'a Program,
+    host: &'a dyn Host,
+    limits: &'a Limits,
+    observer: Option<&'a mut dyn Observer>,
+) -> (Result<Proof, Rejection>, Stats) {
+    let refuse = |(at, reason): (InsnIdx, Reason)| Rejection {
+        at,
+        reason,
+        because: Vec::new(),
+        scene: Box::new(Scene::of(program, host)),
+    };
+    let Some(entry) = host.entry(&program.kind) else {
+        let what = match &program.kind {
+            ProgramKind::StructOps { ops, op } => format!("member {op} of struct {ops}"),
+            ProgramKind::Named(name) => format!("program type {name}"),
+        };
+        return (Err(refuse((InsnIdx(0), Reason::UnknownEntry { what }))), Stats::default());
+    };
+    let cfg = match Cfg::build(program, limits) {
+        Ok(cfg) => cfg,
+        Err(refused) => return (Err(refuse(refused)), Stats::default()),
+    };
+    let liveness = Liveness::analyse(program);
+    let policy = host.policy();
+    let subject = Subject { program, host, entry, cfg: &cfg, limits, policy, sleepable: entry.sleepable };
+    let (explored, stats) = Explorer::new(&subject, &liveness, observer).run(entry::state(entry));
+    let explored = match explored {
+        Ok(explored) => explored,
+        Err(failure) => return (Err(history::tell(&subject, failure)), stats),
+    };
+    let depth = verified::check_stack_depth(&subject, &explored.stack_bytes);
+    if let Err(refused) = depth {
+        return (Err(refuse(refused)), stats);
+    }
+    let proof = Proof {
+        entry: entry.clone(),
+        subprogs: verified::subprogs(&cfg, &explored.stack_bytes),
+        facts: verified::facts(&explored.reached),
+        stats,
+    };
+    (Ok(proof), stats)
 }

@@ -10,13 +10,13 @@ use crate::cfg::successors;
 
 /// A set of registers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct LiveRegs(u16);
+pub(crate) struct LiveRegs(u16);
 
 impl LiveRegs {
     /// No register.
-    pub const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self(0);
     /// Every register.
-    pub const ALL: Self = Self(0x7ff);
+    pub(crate) const ALL: Self = Self(0x7ff);
     const ARGS: Self = Self(0b11_1110);
     const CALLER_SAVED: Self = Self(0b11_1111);
     const CALLEE_SAVED: Self = Self(0b11_1100_0000);
@@ -26,7 +26,7 @@ impl LiveRegs {
     }
 
     /// Whether the register is in the set.
-    pub fn contains(self, reg: Reg) -> bool {
+    pub(crate) fn contains(self, reg: Reg) -> bool {
         self.0 >> reg.index() & 1 == 1
     }
 
@@ -45,7 +45,7 @@ impl LiveRegs {
 
 /// Live registers before every slot.
 #[derive(Clone, Debug)]
-pub struct Liveness {
+pub(crate) struct Liveness {
     before: Vec<LiveRegs>,
 }
 
@@ -101,7 +101,7 @@ fn effect(insn: &Insn) -> Effect {
 
 impl Liveness {
     /// Analyses a program whose jumps and calls are all in range.
-    pub fn analyse(program: &Program) -> Self {
+    pub(crate) fn analyse(program: &Program) -> Self {
         let slots = program.insns.len();
         let edges = predecessors(program);
         let mut before = vec![LiveRegs::NONE; slots];
@@ -137,12 +137,12 @@ impl Liveness {
     }
 
     /// Registers that may still be read from this slot on.
-    pub fn at(&self, at: InsnIdx) -> LiveRegs {
+    pub(crate) fn at(&self, at: InsnIdx) -> LiveRegs {
         self.before.get(at.index()).copied().unwrap_or(LiveRegs::ALL)
     }
 
     /// Registers of a caller that may still be read once its callee has returned to this slot.
-    pub fn of_caller(&self, return_to: InsnIdx) -> LiveRegs {
+    pub(crate) fn of_caller(&self, return_to: InsnIdx) -> LiveRegs {
         self.at(return_to).and(LiveRegs::CALLEE_SAVED)
     }
 }
@@ -187,4 +187,3 @@ fn predecessors(program: &Program) -> Predecessors {
     }
     Predecessors { first, preds: edges.into_iter().map(|(_, from)| from).collect() }
 }
-

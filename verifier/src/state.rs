@@ -10,8 +10,8 @@
 //! States are cheap to copy: frames, stacks and the reference table are shared until they are written.
 
 pub mod covers;
-pub mod reg;
 pub mod refs;
+pub mod reg;
 pub mod stack;
 
 use std::rc::Rc;
@@ -20,8 +20,8 @@ use opswap_bpf::insn::Reg;
 use opswap_bpf::proto::Nullness;
 use opswap_bpf::{InsnIdx, RefId, SubprogId};
 
-pub use reg::{Identity, Number, Pointer, RegState, Region, Trust};
 pub use refs::{RefKind, RefTable, Reference};
+pub use reg::{Identity, Number, Pointer, RegState, Region, Trust};
 pub use stack::{Byte, Slot, Stack};
 
 use crate::domain::Scalar;
@@ -296,4 +296,38 @@ pub enum Known {
     Null,
     /// It is not.
     NonNull,
+}
+
+/// Loosens the numbers of `new` that are not those of `old`: a bound that moved is given up, one that held is kept.
+pub(crate) fn widen(old: &VerifierState, new: &mut VerifierState) {
+    if old.frames.len() != new.frames.len() {
+        return;
+    }
+    for (old, new) in old.frames.iter().zip(&mut new.frames) {
+        let frame = Rc::make_mut(new);
+        for (old, new) in old.regs.iter().zip(&mut frame.regs) {
+            if let Some(wide) = widened(old, new) {
+                *new = wide;
+            }
+        }
+        frame.stack.widen(&old.stack, widened);
+    }
+}
+
+fn widened(old: &RegState, new: &RegState) -> Option<RegState> {
+    let (RegState::Scalar(old), RegState::Scalar(new)) = (old, new) else { return None };
+    let (old, new) = (old.value, new.value);
+    if old.covers(&new) {
+        return None;
+    }
+    let unsigned = Scalar::unsigned_range(
+        if new.umin() >= old.umin() { old.umin() } else { 0 },
+        if new.umax() <= old.umax() { old.umax() } else { u64::MAX },
+    );
+    let signed = Scalar::signed_range(
+        if new.smin() >= old.smin() { old.smin() } else { i64::MIN },
+        if new.smax() <= old.smax() { old.smax() } else { i64::MAX },
+    );
+    let wide = unsigned.intersect(&signed).filter(|wide| wide.covers(&new));
+    Some(RegState::scalar(wide.unwrap_or_else(Scalar::unknown)))
 }

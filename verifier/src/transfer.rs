@@ -60,7 +60,11 @@ pub(crate) enum Step {
 pub(crate) fn step(subject: &Subject<'_>, state: &mut VerifierState, at: InsnIdx) -> Result<Step, Reason> {
     let insn = subject.program.insns.get(at.index()).ok_or(Reason::FallsThrough { at })?;
     match insn {
-        Insn::Alu { .. } | Insn::Mov { .. } | Insn::MovSx { .. } | Insn::Neg { .. } | Insn::ByteSwap { .. } => {
+        Insn::Alu { .. }
+        | Insn::Mov { .. }
+        | Insn::MovSx { .. }
+        | Insn::Neg { .. }
+        | Insn::ByteSwap { .. } => {
             let checked = alu::check(subject, state, insn)?;
             alu::apply(state, checked);
         }

@@ -1,6 +1,11 @@
 //! [`VerifiedProgram`]: the proof as a type, with every fact that the JIT may rely on.
 
-use opswap_bpf::{EntryProto, InsnIdx, Program, SubprogId};
+use opswap_bpf::insn::CallTarget;
+use opswap_bpf::{EntryProto, Insn, InsnIdx, Program, SubprogId};
+
+use crate::cfg::Cfg;
+use crate::reject::Reason;
+use crate::subject::Subject;
 
 /// What was counted during a verification, in the kernel's words.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -81,4 +86,64 @@ impl VerifiedProgram {
     pub fn stats(&self) -> Stats {
         self.stats
     }
+}
+
+/// Facts of each slot.
+pub(crate) fn facts(reached: &[bool]) -> Vec<InsnFacts> {
+    let fact = |reached: &bool| InsnFacts { reach: if *reached { Reach::Live } else { Reach::Dead } };
+    reached.iter().map(fact).collect()
+}
+
+/// Facts of each function.
+pub(crate) fn subprogs(cfg: &Cfg, stack_bytes: &[u32]) -> Vec<SubprogFacts> {
+    cfg.functions()
+        .iter()
+        .zip(stack_bytes)
+        .map(|(function, &stack_bytes)| SubprogFacts {
+            start: function.start,
+            end: function.end,
+            stack_bytes,
+        })
+        .collect()
+}
+
+/// The frames of every call chain fit into the stack together.
+///
+/// Linux rounds each frame up to 16 bytes when it compiles a program (`check_max_stack_depth`).
+pub(crate) fn check_stack_depth(subject: &Subject<'_>, stack_bytes: &[u32]) -> Result<(), (InsnIdx, Reason)> {
+    let functions = subject.cfg.functions();
+    let mut calls: Vec<Vec<usize>> = vec![Vec::new(); functions.len()];
+    for (index, insn) in (0u32..).zip(&subject.program.insns) {
+        let at = InsnIdx(index);
+        if let Insn::Call { target: CallTarget::Subprog(offset) } = insn {
+            let callee = at.jump(*offset).and_then(|to| subject.cfg.function_at(to));
+            let caller = subject.cfg.function_of(at);
+            if let (Some(callee), Some(calls)) = (callee, calls.get_mut(caller.index())) {
+                calls.push(callee.index());
+            }
+        }
+    }
+    // Deepest chain by number of frames: frame `n` of any chain, from the entry.
+    let limit = subject.limits.call_frames as usize;
+    let mut best: Vec<Option<u32>> = vec![None; functions.len()];
+    let size = |function: usize| stack_bytes.get(function).copied().unwrap_or(0).next_multiple_of(16);
+    best[0] = Some(size(0));
+    for frames in 1..=limit + 1 {
+        let too_large = best.iter().flatten().copied().find(|bytes| *bytes > subject.limits.stack_bytes);
+        if let Some(bytes) = too_large {
+            return Err((InsnIdx(0), Reason::StackTooLarge { calls: frames, bytes }));
+        }
+        let mut next: Vec<Option<u32>> = vec![None; functions.len()];
+        for (caller, bytes) in best.iter().enumerate().filter_map(|(at, bytes)| Some((at, (*bytes)?))) {
+            for &callee in calls.get(caller).into_iter().flatten() {
+                let sum = bytes.saturating_add(size(callee));
+                next[callee] = Some(next[callee].map_or(sum, |known| known.max(sum)));
+            }
+        }
+        if next.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        best = next;
+    }
+    Err((InsnIdx(0), Reason::CallTooDeep { frames: limit + 1 }))
 }

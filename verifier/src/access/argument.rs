@@ -90,7 +90,11 @@ fn directions(access: MemAccess, init: MemInit) -> impl Iterator<Item = Directio
 }
 
 /// Judges a memory argument.
-pub(crate) fn check(subject: &Subject<'_>, state: &VerifierState, demanded: Demanded) -> Result<Extent, Reason> {
+pub(crate) fn check(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    demanded: Demanded,
+) -> Result<Extent, Reason> {
     let Demanded { reg, size, access, init } = demanded;
     let pointer = match state.reg(reg) {
         RegState::NotInit => return Err(Reason::NotReadable { reg }),
@@ -173,7 +177,7 @@ fn check_stack(
         stack::Exactness::Variable => Reason::UninitialisedVariableStack {
             reg,
             usage: StackUse::Argument,
-            var: pointer.var.tnum().to_string(),
+            var: pointer.var_text(),
             at,
             size,
         },

@@ -36,7 +36,8 @@ pub(crate) fn check_span(
     if least < 0 && low.is_none_or(|low| low < 0) {
         return Err(Reason::MinNegative { reg });
     }
-    let inside = |at: i64| at >= 0 && at.checked_add(i64::from(size)).is_some_and(|end| end <= i64::from(limit));
+    let inside =
+        |at: i64| at >= 0 && at.checked_add(i64::from(size)).is_some_and(|end| end <= i64::from(limit));
     let outside = |offset, side| Reason::OutOfBounds { reg, kind, limit, offset, size, side };
     match low {
         Some(low) if inside(low) => {}
@@ -92,7 +93,7 @@ pub(crate) fn check_alignment(
             Region::MapKey(_) => "key ",
             Region::MapPtr(_) | Region::Object(_) | Region::Memory { .. } | Region::Func(_) => "",
         },
-        var: pointer.var.tnum().to_string(),
+        var: pointer.var_text(),
         fixed: pointer.offset,
         offset: place.offset,
         size,

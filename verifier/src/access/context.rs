@@ -34,7 +34,7 @@ fn check_unmodified(pointer: &Pointer, place: Place) -> Result<Access, Reason> {
         return Err(Reason::ModifiedPointer { reg: place.base, kind: kind(), offset: pointer.offset });
     }
     if pointer.var.as_constant() != Some(0) {
-        return Err(Reason::VariableAccess { kind: kind(), var: pointer.var.tnum().to_string() });
+        return Err(Reason::VariableAccess { kind: kind(), var: pointer.var_text() });
     }
     Ok(Access { offset: i64::from(place.offset), size: place.size })
 }
@@ -87,7 +87,8 @@ pub(super) fn check_write(subject: &Subject<'_>, pointer: &Pointer, place: Place
                 | ContextValue::Memory { .. }
                 | ContextValue::PacketStart
                 | ContextValue::PacketMeta
-                | ContextValue::PacketEnd => Err(access.refused(ContextFault::Forbidden)),
+                | ContextValue::PacketEnd
+                | ContextValue::Record { .. } => Err(access.refused(ContextFault::Forbidden)),
             }
         }
         ContextLayout::None | ContextLayout::Args(_) => {
@@ -180,13 +181,16 @@ fn value(
         ContextValue::PacketStart | ContextValue::PacketMeta | ContextValue::PacketEnd => {
             return Err(Reason::Unsupported { what: "packet pointers" });
         }
+        ContextValue::Record { .. } => return Err(Reason::Unsupported { what: "record pointers" }),
     }))
 }
 
 /// The context as plain memory, if it is: its size and what programs may do.
 pub(super) fn memory(subject: &Subject<'_>) -> Option<(u32, MemAccess)> {
     match &subject.entry.context {
-        ContextLayout::Memory { size, access } | ContextLayout::Buffer { size, access } => Some((*size, *access)),
+        ContextLayout::Memory { size, access } | ContextLayout::Buffer { size, access } => {
+            Some((*size, *access))
+        }
         ContextLayout::None | ContextLayout::Args(_) | ContextLayout::Fields(_) => None,
     }
 }

@@ -57,12 +57,19 @@ pub(super) fn check_span(
         Direction::Read => map.flags & BPF_F_WRONLY_PROG != 0,
     };
     if forbidden {
-        return Err(Reason::MapAccessForbidden { direction, value_size: map.value_size, offset: fixed, size });
+        return Err(Reason::MapAccessForbidden {
+            direction,
+            value_size: map.value_size,
+            offset: fixed,
+            size,
+        });
     }
     bounds::check_span(pointer, reg, offset, size, map.value_size, bounds::Kind::MapValue)?;
     // Within bounds whatever the variable part is, so these sums are small.
     let start = fixed.saturating_add(pointer.var.smin());
-    let end = fixed.saturating_add(i64::try_from(pointer.var.umax()).unwrap_or(i64::MAX)).saturating_add(i64::from(size));
+    let end = fixed
+        .saturating_add(i64::try_from(pointer.var.umax()).unwrap_or(i64::MAX))
+        .saturating_add(i64::from(size));
     let touched = map.fields.iter().find(|field| {
         let field_end = i64::from(field.offset) + i64::from(field.size);
         start < field_end && i64::from(field.offset) < end
@@ -92,4 +99,3 @@ pub(crate) fn field_name(field: &SpecialField) -> &'static str {
         },
     }
 }
-

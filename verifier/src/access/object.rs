@@ -1,7 +1,7 @@
 //! Fields of host objects: the walk through BTF from a type and an offset to a member, and what the host allows there.
 
 use opswap_bpf::btf::Member;
-use opswap_bpf::insn::{Extend, Reg};
+use opswap_bpf::insn::Extend;
 use opswap_bpf::proto::{FieldAccess, FieldPolicy, MemAccess, Nullness, PointerPolicy};
 use opswap_bpf::{Btf, BtfId, BtfType, TypeRef};
 
@@ -25,7 +25,6 @@ struct Found {
 /// The walk's input: bytes `offset..offset + size` of an object.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
-    reg: Reg,
     offset: u32,
     size: u32,
 }
@@ -129,7 +128,9 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
     let mut access = FieldAccess::Shared;
     for _ in 0..MAX_DEPTH {
         let (name, size, members) = match btf.get(owner).ok_or_else(unknown)? {
-            BtfType::Struct { name, size, members } | BtfType::Union { name, size, members } => (name, *size, members),
+            BtfType::Struct { name, size, members } | BtfType::Union { name, size, members } => {
+                (name, *size, members)
+            }
             _ => return Err(Reason::NotAStruct { ty }),
         };
         let end = offset.checked_add(wanted.size).filter(|end| *end <= size);
@@ -162,7 +163,10 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
             let element = size_of(btf, array.element).filter(|size| *size > 0).ok_or_else(unknown)?;
             inside %= element;
             if inside.checked_add(wanted.size).is_none_or(|end| end > element) {
-                return Err(fault(name, ObjectFault::BeyondMember { member: member.name.clone(), end: last }));
+                return Err(fault(
+                    name,
+                    ObjectFault::BeyondMember { member: member.name.clone(), end: last },
+                ));
             }
             inner = strip(btf, array.element);
         }
@@ -192,12 +196,15 @@ fn offset_of(subject: &Subject<'_>, pointer: &Pointer, ty: TypeRef, place: Place
             reg,
             ty: type_name(subject, ty),
             offset: fixed,
-            var: pointer.var.tnum().to_string(),
+            var: pointer.var_text(),
         });
     }
-    let offset = u32::try_from(fixed)
-        .map_err(|_| Reason::ObjectNegative { reg, ty: type_name(subject, ty), offset: fixed })?;
-    Ok(Wanted { reg, offset, size: place.size.bytes() })
+    let offset = u32::try_from(fixed).map_err(|_| Reason::ObjectNegative {
+        reg,
+        ty: type_name(subject, ty),
+        offset: fixed,
+    })?;
+    Ok(Wanted { offset, size: place.size.bytes() })
 }
 
 pub(super) fn check_read(
@@ -217,13 +224,14 @@ pub(super) fn check_read(
         return Ok(super::number(place.size, extend));
     };
     let target = TypeRef { space: ty.space, id: strip(btf, *to) };
-    Ok(read_pointer(subject, state, pointer, found.policy.pointer, target, btf).unwrap_or_else(RegState::unknown))
-        .and_then(|value| match value {
-            RegState::Scalar(_) if subject.policy.leaks == PointerLeaks::Refused => {
-                Err(Reason::AddressRead { reg: place.base, ty: type_name(subject, ty) })
-            }
-            RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(value),
-        })
+    Ok(read_pointer(subject, state, pointer, found.policy.pointer, target, btf)
+        .unwrap_or_else(RegState::unknown))
+    .and_then(|value| match value {
+        RegState::Scalar(_) if subject.policy.leaks == PointerLeaks::Refused => {
+            Err(Reason::AddressRead { reg: place.base, ty: type_name(subject, ty) })
+        }
+        RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(value),
+    })
 }
 
 /// What a pointer member gives; `None` when nothing is known of what it points to.
@@ -247,7 +255,8 @@ fn read_pointer(
         }
         PointerPolicy::Rcu => {
             let inside = crate::transfer::in_rcu_section(subject, state);
-            let trust = if inside && parent.trust != Trust::Untrusted { Trust::Rcu } else { Trust::Untrusted };
+            let trust =
+                if inside && parent.trust != Trust::Untrusted { Trust::Rcu } else { Trust::Untrusted };
             (trust, Nullness::Nullable)
         }
         PointerPolicy::Untrusted => (Trust::Untrusted, Nullness::NonNull),
@@ -269,7 +278,11 @@ pub(super) fn check_write(
     place: Place,
 ) -> Result<(), Reason> {
     if pointer.trust == Trust::Untrusted {
-        return Err(Reason::ObjectReadOnly { reg: place.base, ty: type_name(subject, ty), member_rule: FieldAccess::ReadOnly });
+        return Err(Reason::ObjectReadOnly {
+            reg: place.base,
+            ty: type_name(subject, ty),
+            member_rule: FieldAccess::ReadOnly,
+        });
     }
     let found = walk(subject, ty, offset_of(subject, pointer, ty, place)?)?;
     let exclusive = matches!(pointer.trust, Trust::Exclusive(_));
@@ -294,7 +307,12 @@ pub(super) fn check_write(
 
 /// What programs may do with the object of type `wanted` that lies at `offset` of one of type `ty`: itself, or nested
 /// without a pointer between. `None` when there is none.
-pub(crate) fn embedded(subject: &Subject<'_>, ty: TypeRef, offset: i64, wanted: TypeRef) -> Option<FieldAccess> {
+pub(crate) fn embedded(
+    subject: &Subject<'_>,
+    ty: TypeRef,
+    offset: i64,
+    wanted: TypeRef,
+) -> Option<FieldAccess> {
     let btf = subject.host.btf(ty.space)?;
     let mut offset = u32::try_from(offset).ok()?;
     if ty.space != wanted.space {

@@ -59,13 +59,9 @@ pub(super) fn check_span(
     }
     Err(match exact {
         Exactness::Exact => Reason::StackOutOfBounds { reg, usage, offset: start, size },
-        Exactness::Variable => Reason::VariableStackOutOfBounds {
-            reg,
-            usage,
-            var: pointer.var.tnum().to_string(),
-            offset: fixed,
-            size,
-        },
+        Exactness::Variable => {
+            Reason::VariableStackOutOfBounds { reg, usage, var: pointer.var_text(), offset: fixed, size }
+        }
     })
 }
 
@@ -120,7 +116,7 @@ pub(super) fn check_read(
         Exactness::Variable => Reason::UninitialisedVariableStack {
             reg: place.base,
             usage,
-            var: pointer.var.tnum().to_string(),
+            var: pointer.var_text(),
             at,
             size: bytes,
         },
@@ -142,12 +138,7 @@ fn is_zero(stack: &Stack, at: i64) -> bool {
 }
 
 /// A read of bytes `from..from + size` of a slot that holds a spilled register; `None` when plain bytes are read.
-fn read_spill(
-    slot: &Slot,
-    from: usize,
-    size: Size,
-    extend: Extend,
-) -> Result<Option<RegState>, Reason> {
+fn read_spill(slot: &Slot, from: usize, size: Size, extend: Extend) -> Result<Option<RegState>, Reason> {
     let spilled = slot.spilled_bytes();
     let Some(reg) = slot.spill.as_deref().filter(|_| from < spilled) else { return Ok(None) };
     let bytes = size.bytes() as usize;
@@ -191,7 +182,11 @@ pub(super) fn check_write(
     }
     if let RegState::Pointer(spilled) = value {
         if span.exact == Exactness::Variable && refused {
-            return Err(Reason::AddressStored { base: place.base, into: "stack", what: spilled.kernel_name() });
+            return Err(Reason::AddressStored {
+                base: place.base,
+                into: "stack",
+                what: spilled.kernel_name(),
+            });
         }
         if span.exact == Exactness::Exact && bytes != 8 {
             return Err(Reason::PartialSpill);

@@ -81,7 +81,10 @@ impl Reason {
             Self::OutOfBounds { reg, kind, limit, offset, size, side } => {
                 match kind {
                     Bounded::MapValue => {
-                        write!(f, "invalid access to map value, value_size={limit} off={offset} size={size}")?;
+                        write!(
+                            f,
+                            "invalid access to map value, value_size={limit} off={offset} size={size}"
+                        )?;
                     }
                     Bounded::MapKey => {
                         write!(f, "invalid access to map key, key_size={limit} off={offset} size={size}")?;
@@ -89,7 +92,9 @@ impl Reason {
                     Bounded::Memory => {
                         write!(f, "invalid access to memory, mem_size={limit} off={offset} size={size}")?;
                     }
-                    Bounded::Context => return write!(f, "invalid bpf_context access off={offset} size={size}"),
+                    Bounded::Context => {
+                        return write!(f, "invalid bpf_context access off={offset} size={size}");
+                    }
                 }
                 let side = match side {
                     Side::Min => "min",
@@ -146,7 +151,9 @@ impl Reason {
                 };
                 write!(f, "{what} map forbidden, value_size={value_size} off={offset} size={size}")
             }
-            Self::SpecialFieldAccess { field } => write!(f, "{field} cannot be accessed directly by load/store"),
+            Self::SpecialFieldAccess { field } => {
+                write!(f, "{field} cannot be accessed directly by load/store")
+            }
             Self::InvalidContextAccess { offset, size, fault } => {
                 match fault {
                     ContextFault::Forbidden => {}
@@ -174,7 +181,9 @@ impl Reason {
             Self::ModifiedPointer { reg, kind, offset } => {
                 write!(f, "dereference of modified {kind} ptr {} off={offset} disallowed", R(*reg))
             }
-            Self::VariableAccess { kind, var } => write!(f, "variable {kind} access var_off={var} disallowed"),
+            Self::VariableAccess { kind, var } => {
+                write!(f, "variable {kind} access var_off={var} disallowed")
+            }
             Self::ObjectAccess { owner, offset, size, fault } => match fault {
                 ObjectFault::BeyondStruct => {
                     write!(f, "access beyond struct {owner} at off {offset} size {size}")
@@ -189,7 +198,10 @@ impl Reason {
                     "cannot access ptr member {member} with moff {offset} in struct {owner} with off {offset} size {size}"
                 ),
                 ObjectFault::Hidden { member } => {
-                    write!(f, "member {member} of struct {owner} is not accessible to programs (off {offset} size {size})")
+                    write!(
+                        f,
+                        "member {member} of struct {owner} is not accessible to programs (off {offset} size {size})"
+                    )
                 }
             },
             Self::ObjectNegative { reg, ty, offset } => {
@@ -199,11 +211,9 @@ impl Reason {
                 write!(f, "{} is ptr_{ty} invalid variable offset: off={offset}, var_off={var}", R(*reg))
             }
             Self::ObjectReadOnly { reg, ty, member_rule } => match member_rule {
-                FieldAccess::ReadWrite => write!(
-                    f,
-                    "only read is supported: {} is not an exclusive pointer to {ty}",
-                    R(*reg)
-                ),
+                FieldAccess::ReadWrite => {
+                    write!(f, "only read is supported: {} is not an exclusive pointer to {ty}", R(*reg))
+                }
                 FieldAccess::ReadOnly | FieldAccess::Hidden | FieldAccess::Shared => {
                     f.write_str("only read is supported")
                 }
@@ -212,7 +222,9 @@ impl Reason {
                 write!(f, "invalid access to map value pointer, value_size={value_size} off={offset}")
             }
             Self::NoDirectValues { .. } => f.write_str("no direct value access support for this map type"),
-            Self::AtomicTarget { reg, kind } => write!(f, "BPF_ATOMIC stores into {} {kind} is not allowed", R(*reg)),
+            Self::AtomicTarget { reg, kind } => {
+                write!(f, "BPF_ATOMIC stores into {} {kind} is not allowed", R(*reg))
+            }
             _ => self.unnamed(f),
         }
     }
@@ -298,7 +310,11 @@ impl Reason {
                 write!(f, "arg#{arg} pointer type {expected} must point to scalar, or struct with scalar")
             }
             Self::FieldNotShared { reg, ty, offset } => {
-                write!(f, "{} points to a part of {ty} that is not accessible to programs (off {offset})", R(*reg))
+                write!(
+                    f,
+                    "{} points to a part of {ty} that is not accessible to programs (off {offset})",
+                    R(*reg)
+                )
             }
             Self::NotContext { arg, kind } => write!(f, "arg#{arg} expected pointer to ctx, but got {kind}"),
             Self::NotANumber { reg } => write!(f, "{} is not a scalar", R(*reg)),
@@ -309,11 +325,9 @@ impl Reason {
             Self::ZeroSize { reg, min, max } => {
                 write!(f, "{} invalid zero-sized read: u64=[{min},{max}]", R(*reg))
             }
-            Self::UnboundedSize { reg } => write!(
-                f,
-                "{} unbounded memory access, use 'var &= const' or 'if (var < const)'",
-                R(*reg)
-            ),
+            Self::UnboundedSize { reg } => {
+                write!(f, "{} unbounded memory access, use 'var &= const' or 'if (var < const)'", R(*reg))
+            }
             Self::InvalidMemoryPair { mem, len, cause } => {
                 write!(f, "{cause}; arg#{mem} arg#{len} memory, len pair leads to invalid memory access")
             }
@@ -335,7 +349,9 @@ impl Reason {
             Self::StringInWritableMap { reg } => write!(f, "{} does not point to a readonly map'", R(*reg)),
             Self::StringAtVariableOffset { reg } => write!(f, "{} is not a constant address'", R(*reg)),
             Self::StringWithoutEnd { .. } => f.write_str("string is not zero-terminated"),
-            Self::TooManyArguments { name, args, limit } => write!(f, "Function {name} has {args} > {limit} args"),
+            Self::TooManyArguments { name, args, limit } => {
+                write!(f, "Function {name} has {args} > {limit} args")
+            }
             Self::ResultTooLarge { name } => write!(f, "{name} rdonly/rdwr_buf_size exceeds u32 max"),
             Self::KfuncUnavailable { id, unavailable } => match unavailable {
                 Unavailable::Unknown => write!(f, "kernel btf_id {} is not a function", id.0),

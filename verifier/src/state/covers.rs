@@ -5,8 +5,8 @@
 
 use opswap_bpf::insn::Reg;
 
-use super::reg::{Identity, Number, Pointer, RegState, Region, Trust};
 use super::refs::{RefKind, RefTable};
+use super::reg::{Identity, Number, Pointer, RegState, Region, Trust};
 use super::stack::{Byte, Slot, Stack};
 use super::{Frame, VerifierState};
 use crate::liveness::LiveRegs;
@@ -79,9 +79,10 @@ fn refs_cover(old: &RefTable, new: &RefTable, ids: &mut Ids) -> bool {
 }
 
 fn regs_cover(old: &Frame, new: &Frame, live: LiveRegs, ids: &mut Ids) -> bool {
-    Reg::ALL.into_iter().filter(|reg| live.contains(*reg)).all(|reg| {
-        reg_covers(old.reg(reg), new.reg(reg), ids)
-    })
+    Reg::ALL
+        .into_iter()
+        .filter(|reg| live.contains(*reg))
+        .all(|reg| reg_covers(old.reg(reg), new.reg(reg), ids))
 }
 
 fn reg_covers(old: &RegState, new: &RegState, ids: &mut Ids) -> bool {
@@ -100,7 +101,9 @@ fn number_covers(old: &Number, new: &Number, ids: &mut Ids) -> bool {
 
 fn pointer_covers(old: &Pointer, new: &Pointer, ids: &mut Ids) -> bool {
     let trust = match (old.trust, new.trust) {
-        (Trust::Untrusted, Trust::Untrusted) | (Trust::Trusted, Trust::Trusted) | (Trust::Rcu, Trust::Rcu) => true,
+        (Trust::Untrusted, Trust::Untrusted)
+        | (Trust::Trusted, Trust::Trusted)
+        | (Trust::Rcu, Trust::Rcu) => true,
         (Trust::Exclusive(old), Trust::Exclusive(new))
         | (Trust::Owned(old), Trust::Owned(new))
         | (Trust::Borrowed(old), Trust::Borrowed(new)) => ids.pair(old.0, new.0),
@@ -125,7 +128,9 @@ fn pointer_covers(old: &Pointer, new: &Pointer, ids: &mut Ids) -> bool {
 fn regions_cover(old: Region, new: Region) -> bool {
     match (old, new) {
         // More memory than the old continuation needed.
-        (Region::Memory { size: old, access: a }, Region::Memory { size: new, access: b }) => old <= new && a == b,
+        (Region::Memory { size: old, access: a }, Region::Memory { size: new, access: b }) => {
+            old <= new && a == b
+        }
         (
             Region::Stack(_)
             | Region::Context

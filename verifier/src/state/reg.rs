@@ -128,6 +128,12 @@ impl Pointer {
         Self { offset, ..self }
     }
 
+    /// The variable part of the offset as the kernel writes it.
+    pub fn var_text(&self) -> String {
+        let bits = self.var.tnum();
+        format!("({:#x}; {:#x})", bits.value(), bits.mask())
+    }
+
     /// The whole offset when it is known.
     pub fn fixed_offset(&self) -> Option<i64> {
         let var = self.var.as_constant()?;

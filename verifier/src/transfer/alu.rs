@@ -37,12 +37,16 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
             writable(*dst)?;
             let value = match value {
                 RegState::Scalar(number) => RegState::scalar(number.value.movsx(*width, *bits)),
-                RegState::Pointer(_) | RegState::NotInit => as_number(subject, *src, PointerUse::SignExtension)?,
+                RegState::Pointer(_) | RegState::NotInit => {
+                    as_number(subject, *src, PointerUse::SignExtension)?
+                }
             };
             Ok(Checked::Set { dst: *dst, value })
         }
         Insn::Neg { width, dst } => unary(subject, state, *dst, |value| value.neg(*width)),
-        Insn::ByteSwap { kind, bits, dst } => unary(subject, state, *dst, |value| value.byteswap(*kind, *bits)),
+        Insn::ByteSwap { kind, bits, dst } => {
+            unary(subject, state, *dst, |value| value.byteswap(*kind, *bits))
+        }
         _ => Err(Reason::Internal { what: "not arithmetic" }),
     }
 }
@@ -137,7 +141,9 @@ fn check_immediate(subject: &Subject<'_>, op: AluOp, width: Width, src: Src) -> 
     };
     match op {
         AluOp::Div | AluOp::Sdiv | AluOp::Mod | AluOp::Smod if imm == 0 => Err(Reason::DivisionByZero),
-        AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if !(0..bits).contains(&imm) => Err(Reason::InvalidShift { imm }),
+        AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if !(0..bits).contains(&imm) => {
+            Err(Reason::InvalidShift { imm })
+        }
         _ => Ok(()),
     }
 }

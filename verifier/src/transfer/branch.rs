@@ -78,11 +78,7 @@ pub(super) fn check(
     }
 }
 
-fn compare_null(
-    subject: &Subject<'_>,
-    condition: Condition,
-    pointer: &Pointer,
-) -> Result<Outcome, Reason> {
+fn compare_null(subject: &Subject<'_>, condition: Condition, pointer: &Pointer) -> Result<Outcome, Reason> {
     let equal_way = match (condition.op, condition.width) {
         (JmpOp::Eq, Width::W64) => Way::Jump,
         (JmpOp::Ne, Width::W64) => Way::Next,

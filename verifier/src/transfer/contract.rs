@@ -48,17 +48,22 @@ impl Contract<'_> {
         let seen = self.args.iter().filter(|arg| arg.kind != ArgKind::Implicit).count();
         let register = |arg: &ArgProto| match arg.kind {
             ArgKind::Implicit => Ok(None),
-            _ => free
-                .next()
-                .map(Some)
-                .ok_or(Reason::TooManyArguments { name: self.name.to_owned(), args: seen, limit: Reg::ARGS.len() }),
+            _ => free.next().map(Some).ok_or(Reason::TooManyArguments {
+                name: self.name.to_owned(),
+                args: seen,
+                limit: Reg::ARGS.len(),
+            }),
         };
         self.args.iter().map(register).collect()
     }
 }
 
 /// Judges a call.
-pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, contract: &Contract<'_>) -> Result<Checked, Reason> {
+pub(super) fn check(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    contract: &Contract<'_>,
+) -> Result<Checked, Reason> {
     let registers = contract.registers()?;
     check_sections(subject, state, contract)?;
     let mut arguments = Vec::with_capacity(contract.args.len());
@@ -71,7 +76,11 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, contract: &Con
 }
 
 /// Calls that sleep, and calls that need an RCU section.
-fn check_sections(subject: &Subject<'_>, state: &VerifierState, contract: &Contract<'_>) -> Result<(), Reason> {
+fn check_sections(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    contract: &Contract<'_>,
+) -> Result<(), Reason> {
     let name = || contract.name.to_owned();
     if contract.flags.contains(KfuncFlags::SLEEPABLE) {
         if subject.sleepable == Sleepable::No {
@@ -87,8 +96,11 @@ fn check_sections(subject: &Subject<'_>, state: &VerifierState, contract: &Contr
     if contract.flags.contains(KfuncFlags::RCU_PROTECTED) && !super::in_rcu_section(subject, state) {
         return Err(Reason::NeedsRcuSection { name: name() });
     }
+    check_supported(contract)?;
     match contract.intrinsic {
-        Some(Intrinsic::RcuReadLock) if state.sections.rcu > 0 => Err(Reason::NestedRcuSection { name: name() }),
+        Some(Intrinsic::RcuReadLock) if state.sections.rcu > 0 => {
+            Err(Reason::NestedRcuSection { name: name() })
+        }
         Some(Intrinsic::RcuReadUnlock) if state.sections.rcu == 0 => {
             Err(Reason::UnmatchedLeave { name: name(), section: Section::Rcu })
         }
@@ -99,5 +111,21 @@ fn check_sections(subject: &Subject<'_>, state: &VerifierState, contract: &Contr
             Err(Reason::Unsupported { what: "more than 255 nested sections" })
         }
         _ => Ok(()),
+    }
+}
+
+/// Meanings that this verifier does not know yet would be lost: such calls are refused.
+fn check_supported(contract: &Contract<'_>) -> Result<(), Reason> {
+    match contract.intrinsic {
+        None
+        | Some(
+            Intrinsic::RcuReadLock
+            | Intrinsic::RcuReadUnlock
+            | Intrinsic::PreemptDisable
+            | Intrinsic::PreemptEnable
+            | Intrinsic::MapLookup
+            | Intrinsic::MapUpdate,
+        ) => Ok(()),
+        Some(_) => Err(Reason::Unsupported { what: "calls with this meaning" }),
     }
 }

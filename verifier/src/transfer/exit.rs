@@ -1,14 +1,14 @@
 //! Returns: from a subprogram to its caller, and from the program to the host.
 
-use opswap_bpf::insn::{Reg, Size};
 use opswap_bpf::btf::Signedness;
+use opswap_bpf::insn::{Reg, Size};
 use opswap_bpf::proto::{Nullness, ReturnRule};
 use opswap_bpf::{InsnIdx, RefId, TypeRef};
 
 use super::{Step, readable};
 use crate::access::object;
 use crate::host::PointerLeaks;
-use crate::reject::{ReturnFault, Reason, Section};
+use crate::reject::{Reason, ReturnFault, Section};
 use crate::state::{RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
 
@@ -33,11 +33,18 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
     let handed_over = check_result(subject, state);
     let given = match &handed_over {
         Ok(given) => *given,
+        // What is wrong with a reference that was to be handed over says more than that it leaks.
+        Err(fault)
+            if state.reg(Reg::R0).as_pointer().is_some_and(|pointer| pointer.trust.root().is_some()) =>
+        {
+            return Err(fault.clone());
+        }
         Err(_) => None,
     };
-    let leak = state.refs().iter().find(|reference| {
-        reference.kind == crate::state::RefKind::Owned && Some(reference.id) != given
-    });
+    let leak = state
+        .refs()
+        .iter()
+        .find(|reference| reference.kind == crate::state::RefKind::Owned && Some(reference.id) != given);
     if let Some(leak) = leak {
         return Err(Reason::UnreleasedReference { id: leak.id, at: leak.at });
     }
@@ -45,7 +52,10 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
         return Err(Reason::SectionNotLeft { section: Section::Rcu, depth: state.sections.rcu });
     }
     if state.sections.preempt > 0 {
-        return Err(Reason::SectionNotLeft { section: Section::PreemptDisabled, depth: state.sections.preempt });
+        return Err(Reason::SectionNotLeft {
+            section: Section::PreemptDisabled,
+            depth: state.sections.preempt,
+        });
     }
     handed_over.map(|_| Leaving::Program)
 }
@@ -114,9 +124,15 @@ fn check_owned(
         RegState::NotInit => return Err(Reason::NotReadable { reg: Reg::R0 }),
     };
     let not_owned = || wrong(ReturnFault::NotANumber { kind: value.kernel_name() });
-    let (Region::Object(held), Trust::Owned(reference)) = (pointer.to, pointer.trust) else { return not_owned() };
+    let (Region::Object(held), Trust::Owned(reference)) = (pointer.to, pointer.trust) else {
+        return not_owned();
+    };
     if pointer.fixed_offset() != Some(0) {
-        return Err(Reason::ModifiedPointer { reg: Reg::R0, kind: value.kernel_name(), offset: pointer.offset });
+        return Err(Reason::ModifiedPointer {
+            reg: Reg::R0,
+            kind: value.kernel_name(),
+            offset: pointer.offset,
+        });
     }
     let nullness = pointer.null == Nullness::NonNull || null == Nullness::Nullable;
     if !nullness || !object::same_type(subject, held, ty) {

@@ -3,8 +3,8 @@
 //! Two arguments may name the same object only if the callee takes neither as `&mut`, and neither is given away. Memory that
 //! the callee writes overlaps no other memory argument.
 
-use opswap_bpf::proto::Demand;
 use opswap_bpf::RefId;
+use opswap_bpf::proto::Demand;
 
 use super::Contract;
 use super::argument::Argument;
@@ -22,7 +22,11 @@ pub(super) fn check(
     for (at, left) in arguments.iter().enumerate() {
         for (other, right) in arguments.iter().enumerate().skip(at + 1) {
             if conflict(subject, state, left, right) {
-                return Err(Reason::AliasedArguments { name: contract.name.to_owned(), first: at, second: other });
+                return Err(Reason::AliasedArguments {
+                    name: contract.name.to_owned(),
+                    first: at,
+                    second: other,
+                });
             }
         }
     }

@@ -63,7 +63,10 @@ impl Call<'_> {
     fn map_before(&self, index: usize) -> Result<MapId, Reason> {
         let wrong = Reason::Internal { what: "a contract names a map's key or value without a map" };
         let maps = self.contract.args.iter().take(index).zip(self.registers);
-        let reg = maps.filter(|(arg, _)| matches!(arg.kind, ArgKind::Map { .. })).filter_map(|(_, reg)| *reg).last();
+        let reg = maps
+            .filter(|(arg, _)| matches!(arg.kind, ArgKind::Map { .. }))
+            .filter_map(|(_, reg)| *reg)
+            .last();
         match reg.map(|reg| self.state.reg(reg)) {
             Some(RegState::Pointer(Pointer { to: Region::MapPtr(id), .. })) => Ok(*id),
             _ => Err(wrong),
@@ -88,7 +91,12 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         }
         ArgKind::MapKey => {
             let size = call.subject.map(call.map_before(index)?)?.key_size;
-            check_fixed(call, arg, reg, Demanded { reg, size, access: MemAccess::Read, init: MemInit::Required })
+            check_fixed(
+                call,
+                arg,
+                reg,
+                Demanded { reg, size, access: MemAccess::Read, init: MemInit::Required },
+            )
         }
         ArgKind::MapValue { access } => {
             let size = call.subject.map(call.map_before(index)?)?.value_size;
@@ -98,7 +106,9 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Map { shape } => check_map(call, reg, *shape),
         ArgKind::Str => check_string(call, index, arg, reg),
         ArgKind::Context => match readable(call.state, reg)? {
-            RegState::Pointer(pointer) if pointer.to == Region::Context && pointer.fixed_offset() == Some(0) => {
+            RegState::Pointer(pointer)
+                if pointer.to == Region::Context && pointer.fixed_offset() == Some(0) =>
+            {
                 Ok(Argument::Plain)
             }
             other => Err(if call.kfunc() {
@@ -107,6 +117,14 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
                 Reason::WrongArgument { reg, kind: other.kernel_name(), expected: "ctx" }
             }),
         },
+        ArgKind::Any => readable(call.state, reg).map(|_| Argument::Plain),
+        ArgKind::Passed(_) => {
+            Err(Reason::Internal { what: "a contract passes on an argument outside a callback" })
+        }
+        ArgKind::Record { .. } => Err(Reason::Unsupported { what: "record arguments" }),
+        ArgKind::Reserved => Err(Reason::Unsupported { what: "reserved memory arguments" }),
+        ArgKind::Percpu => Err(Reason::Unsupported { what: "per-CPU arguments" }),
+        ArgKind::Field(_) => Err(Reason::Unsupported { what: "special field arguments" }),
         ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
         ArgKind::Dynptr(_) => Err(Reason::Unsupported { what: "dynptr arguments" }),
         ArgKind::Iter { .. } => Err(Reason::Unsupported { what: "iterator arguments" }),
@@ -284,7 +302,7 @@ fn check_object(
     };
     check_trust(call, reg, pointer, demand)?;
     let Some(offset) = pointer.fixed_offset() else {
-        return Err(Reason::VariableAccess { kind: pointer.kernel_name(), var: pointer.var.tnum().to_string() });
+        return Err(Reason::VariableAccess { kind: pointer.kernel_name(), var: pointer.var_text() });
     };
     if offset < 0 {
         return Err(Reason::NegativeOffset { reg, kind: pointer.kernel_name(), offset: pointer.offset });
@@ -350,7 +368,12 @@ fn owned(state: &VerifierState, pointer: &Pointer) -> Option<RefId> {
 
 fn not_an_object(call: &Call<'_>, index: usize, reg: Reg, ty: TypeRef, value: &RegState) -> Reason {
     if call.kfunc() {
-        Reason::NotAnObject { arg: index, reg, expected: described(call.subject, ty), kind: value.kernel_name() }
+        Reason::NotAnObject {
+            arg: index,
+            reg,
+            expected: described(call.subject, ty),
+            kind: value.kernel_name(),
+        }
     } else {
         Reason::WrongArgument { reg, kind: value.kernel_name(), expected: "ptr_, trusted_ptr_, rcu_ptr_" }
     }

@@ -13,6 +13,9 @@ use crate::state::{Pointer, RefKind, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
 use crate::transfer::{ended_pointer, in_rcu_section};
 
+/// Greatest error number (Linux: `MAX_ERRNO`).
+const MAX_ERRNO: i64 = 4095;
+
 /// A legal call and everything it does.
 pub(crate) struct Checked {
     arguments: Vec<Argument>,
@@ -34,7 +37,7 @@ pub(super) fn check(
     subject: &Subject<'_>,
     state: &VerifierState,
     contract: &Contract<'_>,
-    _registers: &[Option<Reg>],
+    registers: &[Option<Reg>],
     arguments: Vec<Argument>,
 ) -> Result<Checked, Reason> {
     let null = contract.ret.null;
@@ -47,6 +50,15 @@ pub(super) fn check(
             };
             Outcome::Value(RegState::scalar(Scalar::from_load(*size, extend)))
         }
+        RetKind::Range { min, max } => Outcome::Value(RegState::scalar(Scalar::signed_range(*min, *max))),
+        RetKind::CountOrErrno(index) => {
+            let most = registers.get(usize::from(index.0)).copied().flatten();
+            let most = most.and_then(|reg| state.reg(reg).as_scalar()).map_or(i64::MAX, |size| size.smax());
+            Outcome::Value(RegState::scalar(Scalar::signed_range(-MAX_ERRNO, most.max(0))))
+        }
+        RetKind::Record { .. } => return Err(Reason::Unsupported { what: "record results" }),
+        RetKind::PercpuOf(_) => return Err(Reason::Unsupported { what: "per-CPU results" }),
+        RetKind::KptrOf(_) => return Err(Reason::Unsupported { what: "kptr results" }),
         RetKind::Object { ty, trust } => {
             let pointer = Pointer::new(Region::Object(*ty)).nullable(null);
             match trust {
@@ -74,12 +86,12 @@ pub(super) fn check(
         RetKind::MapValue => {
             let map = arguments.iter().find_map(|argument| match argument {
                 Argument::Map(map) => Some(*map),
-                Argument::Plain
-                | Argument::Constant(_)
-                | Argument::Memory(_)
-                | Argument::Object { .. } => None,
+                Argument::Plain | Argument::Constant(_) | Argument::Memory(_) | Argument::Object { .. } => {
+                    None
+                }
             });
-            let map = map.ok_or(Reason::Internal { what: "a contract returns a map's value but takes no map" })?;
+            let map =
+                map.ok_or(Reason::Internal { what: "a contract returns a map's value but takes no map" })?;
             check_value_map(subject, contract, map)?;
             Outcome::Value(RegState::Pointer(Pointer::new(Region::MapValue(map)).nullable(null)))
         }
@@ -153,7 +165,9 @@ fn borrowed(arguments: &[Argument], tie: ArgIdx, pointer: Pointer) -> Outcome {
             (Demand::Exclusive, Trust::Exclusive(from)) => Outcome::Loan { from, pointer },
             // The argument was given away: what was borrowed from it went with it.
             (Demand::Owned, _) => Outcome::Value(RegState::NotInit),
-            (_, Trust::Exclusive(root) | Trust::Owned(root) | Trust::Borrowed(root)) => plain(Trust::Borrowed(root)),
+            (_, Trust::Exclusive(root) | Trust::Owned(root) | Trust::Borrowed(root)) => {
+                plain(Trust::Borrowed(root))
+            }
             (_, Trust::Trusted) => plain(Trust::Trusted),
             (_, Trust::Rcu) => plain(Trust::Rcu),
             (_, Trust::Untrusted) => plain(Trust::Untrusted),

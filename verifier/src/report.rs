@@ -1,0 +1,32 @@
+//! The full report of a rejection, for people.
+
+use std::fmt;
+
+use opswap_bpf::{InsnIdx, Program};
+
+use crate::host::Host;
+use crate::reject::Rejection;
+
+/// Texts for a report, taken from the program and its host while they are at hand.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Scene {
+    /// Name of the program.
+    pub(crate) program: String,
+}
+
+impl Scene {
+    /// The texts of a program.
+    pub(crate) fn of(program: &Program, _host: &dyn Host) -> Self {
+        Self { program: program.name.clone() }
+    }
+
+    /// Source place of an instruction.
+    pub(crate) fn source(&self, _at: InsnIdx) -> Option<String> {
+        None
+    }
+}
+
+/// Writes the report.
+pub(crate) fn write(f: &mut fmt::Formatter<'_>, rejection: &Rejection) -> fmt::Result {
+    write!(f, "rejected: {}: {}", rejection.category().title(), rejection.reason)
+}

@@ -1,0 +1,324 @@
+//! A small host to verify against: one flow, its peer, packets that are acquired and released, three maps.
+
+use std::sync::Arc;
+
+use opswap_bpf::asm::Names;
+use opswap_bpf::btf::{IntEncoding, IntType, Member, Signedness};
+use opswap_bpf::insn::{CallTarget, Size};
+use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
+use opswap_bpf::proto::{
+    ArgIdx, ArgKind, ArgProto, ContextArg, ContextField, ContextLayout, ContextValue, DeclaredAt, Demand,
+    FieldAccess, FieldPolicy, HelperEffects, Intrinsic, KfuncProto, MemAccess, MemInit, MemSize,
+    NarrowAccess, Nullness, PointerPolicy, RetKind, RetProto, RetTrust, ReturnRule, SizeRule, Sleepable,
+};
+use opswap_bpf::{
+    Btf, BtfId, BtfSpace, BtfType, EntryProto, HelperId, HelperProto, KfuncFlags, KfuncId, MapId, MapProto,
+    Program, ProgramKind, TypeRef,
+};
+use opswap_verifier::Host;
+use opswap_verifier::host::Unavailable;
+
+const NON_NULL: Nullness = Nullness::NonNull;
+const NULLABLE: Nullness = Nullness::Nullable;
+
+/// The host.
+pub(crate) struct Lab {
+    btf: Btf,
+    kfuncs: Vec<KfuncProto>,
+    lookup: HelperProto,
+    entries: Vec<EntryProto>,
+    fields: Vec<(BtfId, FieldPolicy)>,
+    flow: BtfId,
+}
+
+fn member(name: &str, ty: BtfId, offset: u32) -> Member {
+    Member { name: name.into(), ty, bit_offset: offset * 8, bitfield_bits: 0 }
+}
+
+fn number(size: Size) -> ArgKind {
+    ArgKind::Scalar { size, signed: Signedness::Unsigned }
+}
+
+fn arg(name: &str, kind: ArgKind) -> ArgProto {
+    ArgProto { name: name.into(), kind, null: NON_NULL }
+}
+
+fn bytes(name: &str, access: MemAccess, init: MemInit, len: u8) -> ArgProto {
+    arg(name, ArgKind::Memory { size: MemSize::Arg(ArgIdx(len)), access, init })
+}
+
+fn len(rule: SizeRule) -> ArgProto {
+    arg("len", ArgKind::Size { rule })
+}
+
+const VOID: RetProto = RetProto { kind: RetKind::Void, null: NON_NULL };
+const U32: RetProto =
+    RetProto { kind: RetKind::Scalar { size: Size::W, signed: Signedness::Unsigned }, null: NON_NULL };
+
+impl Lab {
+    /// Builds the host.
+    pub(crate) fn new() -> Self {
+        let mut btf = Btf::new();
+        let int = |name: &str, size| {
+            let encoding = IntEncoding::Unsigned;
+            let bits = u8::try_from(size * 8).expect("small");
+            BtfType::Int(IntType { name: name.into(), size, encoding, bit_offset: 0, bits })
+        };
+        let u32_ = btf.push(int("u32", 4));
+        let u64_ = btf.push(int("u64", 8));
+        let strukt = |name: &str, size, members| BtfType::Struct { name: name.into(), size, members };
+        let peer = btf.push(strukt("peer", 8, vec![member("id", u32_, 0), member("hits", u32_, 4)]));
+        let inner = btf.push(strukt("inner", 8, vec![member("a", u32_, 0), member("b", u32_, 4)]));
+        let peer_ptr = btf.push(BtfType::Ptr { to: peer });
+        let packet =
+            btf.push(strukt("packet", 16, vec![member("len", u32_, 0), member("from", peer_ptr, 8)]));
+        let members = vec![
+            member("cwnd", u32_, 0),
+            member("srtt", u32_, 4),
+            member("bytes", u64_, 8),
+            member("peer", peer_ptr, 16),
+            member("inner", inner, 24),
+            member("cell", u32_, 32),
+            member("secret", u32_, 36),
+            member("maybe", peer_ptr, 40),
+            member("raw", peer_ptr, 48),
+        ];
+        let flow = btf.push(strukt("flow", 56, members));
+        let plain = |access| FieldPolicy { access, pointer: PointerPolicy::Untrusted };
+        let pointer = |pointer| FieldPolicy { access: FieldAccess::ReadOnly, pointer };
+        let policies = [
+            plain(FieldAccess::ReadWrite),
+            plain(FieldAccess::ReadWrite),
+            plain(FieldAccess::ReadOnly),
+            pointer(PointerPolicy::Borrowed(NON_NULL)),
+            plain(FieldAccess::ReadWrite),
+            plain(FieldAccess::Shared),
+            plain(FieldAccess::Hidden),
+            pointer(PointerPolicy::Borrowed(NULLABLE)),
+            pointer(PointerPolicy::Untrusted),
+        ];
+        let fields = policies.into_iter().map(|policy| (flow, policy)).collect();
+        let types = Types { flow, peer, packet, inner };
+        Self { btf, kfuncs: kfuncs(&types), lookup: lookup(), entries: entries(&types), fields, flow }
+    }
+
+    /// A program of this text for the entry with this name.
+    pub(crate) fn program(&self, name: &str, entry: &str, text: &str) -> (Program, Vec<u32>) {
+        let assembly = opswap_bpf::asm::assemble_with(text, self)
+            .unwrap_or_else(|error| panic!("{name}: cannot assemble: {error}"));
+        let mut program = Program::bare(name, ProgramKind::Named(entry.into()), assembly.insns);
+        program.maps = maps();
+        (program, assembly.lines)
+    }
+}
+
+struct Types {
+    flow: BtfId,
+    peer: BtfId,
+    packet: BtfId,
+    inner: BtfId,
+}
+
+fn object(ty: BtfId, demand: Demand) -> ArgKind {
+    ArgKind::Object { ty: TypeRef::host(ty), demand }
+}
+
+fn returns(ty: BtfId, trust: RetTrust, null: Nullness) -> RetProto {
+    RetProto { kind: RetKind::Object { ty: TypeRef::host(ty), trust }, null }
+}
+
+fn kfuncs(types: &Types) -> Vec<KfuncProto> {
+    let Types { flow, peer, packet, inner } = *types;
+    let (trusted, exclusive, owned) = (Demand::Trusted, Demand::Exclusive, Demand::Owned);
+    let required = MemInit::Required;
+    let mut all = Vec::new();
+    let mut add = |name: &str, args: Vec<ArgProto>, ret: RetProto, flags, intrinsic| {
+        let line = 10 * (1 + u32::try_from(all.len()).expect("few"));
+        all.push(KfuncProto {
+            name: name.into(),
+            args,
+            ret,
+            flags,
+            func: TypeRef::host(BtfId(0)),
+            intrinsic,
+            declared_at: Some(DeclaredAt { file: "lab/src/flow.rs".into(), line }),
+        });
+    };
+    let none = KfuncFlags::empty();
+    let number = || arg("n", number(Size::W));
+    let of = |name: &str, ty, demand| arg(name, object(ty, demand));
+    add("packet_new", vec![], returns(packet, RetTrust::Owned, NON_NULL), KfuncFlags::ACQUIRE, None);
+    let find = KfuncFlags::ACQUIRE | KfuncFlags::RET_NULL;
+    add("packet_find", vec![number()], returns(packet, RetTrust::Owned, NULLABLE), find, None);
+    add("packet_free", vec![of("packet", packet, owned)], VOID, KfuncFlags::RELEASE, None);
+    add("packet_len", vec![of("packet", packet, trusted)], U32, none, None);
+    let maybe = ArgProto { null: NULLABLE, ..of("packet", packet, owned) };
+    add("packet_put", vec![maybe], VOID, KfuncFlags::RELEASE, None);
+    add("flow_touch", vec![of("flow", flow, exclusive)], VOID, none, None);
+    add("flow_look", vec![of("flow", flow, trusted)], U32, none, None);
+    let tied = |null| returns(peer, RetTrust::Borrowed(ArgIdx(0)), null);
+    add("flow_peer", vec![of("flow", flow, trusted)], tied(NULLABLE), KfuncFlags::RET_NULL, None);
+    add("flow_peer_mut", vec![of("flow", flow, exclusive)], tied(NON_NULL), none, None);
+    add("peer_look", vec![of("peer", peer, trusted)], U32, none, None);
+    add("flow_both", vec![of("a", flow, exclusive), of("b", flow, trusted)], VOID, none, None);
+    add("flow_meet", vec![of("flow", flow, exclusive), of("peer", peer, trusted)], VOID, none, None);
+    add("inner_touch", vec![of("inner", inner, exclusive)], VOID, none, None);
+    let any = SizeRule::AnyOrZero;
+    add("sum", vec![bytes("data", MemAccess::Read, required, 1), len(any)], U32, none, None);
+    add("fill", vec![bytes("data", MemAccess::ReadWrite, required, 1), len(any)], VOID, none, None);
+    let out = bytes("data", MemAccess::Write, MemInit::Provided, 1);
+    add("fill_uninit", vec![out, len(any)], VOID, none, None);
+    let to = bytes("to", MemAccess::ReadWrite, required, 1);
+    let from = bytes("from", MemAccess::Read, required, 3);
+    add("copy", vec![to, len(any), from, len(any)], VOID, none, None);
+    let data = bytes("data", MemAccess::Read, required, 1);
+    add("sum_const", vec![data, len(SizeRule::Constant)], U32, none, None);
+    add("constant", vec![arg("k", ArgKind::Const { size: Size::DW })], U32, none, None);
+    add("name", vec![arg("name", ArgKind::Str)], U32, none, None);
+    add("rcu_lock", vec![], VOID, none, Some(Intrinsic::RcuReadLock));
+    add("rcu_unlock", vec![], VOID, none, Some(Intrinsic::RcuReadUnlock));
+    add("sleep", vec![], VOID, KfuncFlags::SLEEPABLE, None);
+    add("current_peer", vec![], returns(peer, RetTrust::Trusted, NULLABLE), KfuncFlags::RET_NULL, None);
+    add("rcu_peer", vec![], returns(peer, RetTrust::Rcu, NULLABLE), KfuncFlags::RET_NULL, None);
+    add("packet_from", vec![of("packet", packet, trusted)], tied(NULLABLE), KfuncFlags::RET_NULL, None);
+    all
+}
+
+fn lookup() -> HelperProto {
+    HelperProto {
+        id: HelperId(1),
+        name: "bpf_map_lookup_elem".into(),
+        args: vec![arg("map", ArgKind::Map { shape: None }), arg("key", ArgKind::MapKey)],
+        ret: RetProto { kind: RetKind::MapValue, null: NULLABLE },
+        flags: KfuncFlags::RET_NULL,
+        intrinsic: Some(Intrinsic::MapLookup),
+        effects: HelperEffects::empty(),
+        maps: None,
+    }
+}
+
+fn entries(types: &Types) -> Vec<EntryProto> {
+    let dw = ReturnRule::Scalar { size: Size::DW, signed: Signedness::Unsigned };
+    let object = |name: &str, ty, demand, null| ContextArg {
+        name: name.into(),
+        value: ContextValue::Object { ty: TypeRef::host(ty), demand },
+        null,
+    };
+    let number = |name: &str, size, signed| ContextArg {
+        name: name.into(),
+        value: ContextValue::Scalar { size, signed },
+        null: NON_NULL,
+    };
+    let op = vec![
+        object("flow", types.flow, Demand::Exclusive, NON_NULL),
+        number("acked", Size::W, Signedness::Unsigned),
+        object("peer", types.peer, Demand::Trusted, NULLABLE),
+        number("delta", Size::H, Signedness::Signed),
+    ];
+    let owned = vec![object("packet", types.packet, Demand::Owned, NON_NULL)];
+    let maybe = vec![object("packet", types.packet, Demand::Owned, NULLABLE)];
+    let field = |offset, size, access, narrow| ContextField {
+        offset,
+        size,
+        value: ContextValue::Scalar { size: Size::W, signed: Signedness::Unsigned },
+        null: NON_NULL,
+        access,
+        narrow,
+    };
+    let fields = vec![
+        field(0, 4, MemAccess::Read, NarrowAccess::Allowed),
+        field(4, 4, MemAccess::ReadWrite, NarrowAccess::Forbidden),
+    ];
+    let entry = |name: &str, context, ret, sleepable| EntryProto {
+        name: name.into(),
+        context,
+        ret,
+        sleepable,
+        declared_at: Some(DeclaredAt { file: "lab/src/ops.rs".into(), line: 7 }),
+    };
+    let rw = MemAccess::ReadWrite;
+    let packet = TypeRef::host(types.packet);
+    vec![
+        entry("op", ContextLayout::Args(op.clone()), dw.clone(), Sleepable::No),
+        entry("op_sleepable", ContextLayout::Args(op), dw.clone(), Sleepable::Yes),
+        entry("memory", ContextLayout::Memory { size: 64, access: rw }, dw.clone(), Sleepable::No),
+        entry("buffer", ContextLayout::Buffer { size: 32, access: rw }, dw.clone(), Sleepable::No),
+        entry("fields", ContextLayout::Fields(fields), dw.clone(), Sleepable::No),
+        entry("void", ContextLayout::None, ReturnRule::Void, Sleepable::No),
+        entry("bool", ContextLayout::None, ReturnRule::Range { min: 0, max: 1 }, Sleepable::No),
+        entry("take", ContextLayout::Args(owned.clone()), ReturnRule::Void, Sleepable::No),
+        entry("take_maybe", ContextLayout::Args(maybe), ReturnRule::Void, Sleepable::No),
+        entry("give", ContextLayout::None, ReturnRule::Owned { ty: packet, null: NON_NULL }, Sleepable::No),
+        entry(
+            "give_maybe",
+            ContextLayout::None,
+            ReturnRule::Owned { ty: packet, null: NULLABLE },
+            Sleepable::No,
+        ),
+    ]
+}
+
+fn maps() -> Vec<Arc<MapProto>> {
+    let map = |name: &str, kind, value_size, max_entries, flags, frozen: Option<&[u8]>| {
+        Arc::new(MapProto {
+            name: name.into(),
+            kind,
+            key_size: 4,
+            value_size,
+            max_entries,
+            flags,
+            key_type: BtfId(0),
+            value_type: BtfId(0),
+            fields: Vec::new(),
+            inner: None,
+            frozen: frozen.map(Arc::from),
+        })
+    };
+    let text = b"\x07\0\0\0hi\0x";
+    vec![
+        map("counts", MapKind::Array, 16, 8, 0, None),
+        map("rodata", MapKind::Array, 8, 1, BPF_F_RDONLY_PROG, Some(text)),
+        map("bss", MapKind::Array, 64, 1, 0, None),
+        map("flows", MapKind::Hash, 48, 8, 0, None),
+    ]
+}
+
+impl Names for Lab {
+    fn call(&self, name: &str) -> Option<CallTarget> {
+        let at = self.kfuncs.iter().position(|kfunc| kfunc.name == name)?;
+        Some(CallTarget::Kfunc { id: KfuncId(u32::try_from(at).ok()?), module: 0 })
+    }
+
+    fn map(&self, name: &str) -> Option<MapId> {
+        let at = maps().iter().position(|map| map.name == name)?;
+        Some(MapId(u32::try_from(at).ok()?))
+    }
+}
+
+impl Host for Lab {
+    fn btf(&self, space: BtfSpace) -> Option<&Btf> {
+        (space == BtfSpace::Host).then_some(&self.btf)
+    }
+
+    fn entry(&self, kind: &ProgramKind) -> Option<&EntryProto> {
+        match kind {
+            ProgramKind::Named(name) => self.entries.iter().find(|entry| entry.name == *name),
+            ProgramKind::StructOps { .. } => None,
+        }
+    }
+
+    fn kfunc(&self, id: KfuncId, _module: i16, _kind: &ProgramKind) -> Result<&KfuncProto, Unavailable> {
+        self.kfuncs.get(id.index()).ok_or(Unavailable::Unknown)
+    }
+
+    fn helper(&self, id: HelperId, _kind: &ProgramKind) -> Result<&HelperProto, Unavailable> {
+        if id == self.lookup.id { Ok(&self.lookup) } else { Err(Unavailable::Unknown) }
+    }
+
+    fn field(&self, owner: TypeRef, member: u32, _kind: &ProgramKind) -> FieldPolicy {
+        if owner.id == self.flow {
+            return self.fields[member as usize].1;
+        }
+        FieldPolicy { access: FieldAccess::ReadWrite, pointer: PointerPolicy::Borrowed(NULLABLE) }
+    }
+}

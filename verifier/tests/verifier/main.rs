@@ -1,0 +1,4 @@
+//! Tests of the verifier as its users see it: verdicts, reports, soundness.
+
+mod lab;
+mod verdicts;
