@@ -54,7 +54,7 @@ pub(crate) enum Write {
 }
 
 /// The pointer in a register, ready to be followed.
-fn pointer_in<'s>(state: &'s VerifierState, place: Place) -> Result<&'s Pointer, Reason> {
+fn pointer_in(state: &VerifierState, place: Place) -> Result<&Pointer, Reason> {
     match state.reg(place.base) {
         RegState::NotInit => Err(Reason::NotReadable { reg: place.base }),
         RegState::Scalar(_) => Err(Reason::InvalidMemAccess { reg: place.base, kind: "scalar".into() }),

@@ -75,10 +75,12 @@ pub(crate) fn successors(insn: &Insn, at: InsnIdx) -> Successors {
 
 /// The subprogram that an instruction calls or whose address it takes: offset from the next slot.
 fn function_offset(insn: &Insn) -> Option<i32> {
-    match insn {
-        Insn::Call { target: CallTarget::Subprog(offset) }
-        | Insn::LoadImm64 { imm: Imm64::Func(offset), .. } => Some(*offset),
-        _ => None,
+    if let Insn::Call { target: CallTarget::Subprog(offset) }
+    | Insn::LoadImm64 { imm: Imm64::Func(offset), .. } = insn
+    {
+        Some(*offset)
+    } else {
+        None
     }
 }
 
@@ -151,10 +153,10 @@ impl Cfg {
                 if let Insn::MayGoto { .. } = insn {
                     self.prune[at.index()] = true;
                 }
-                if matches!(insn, Insn::Call { target: CallTarget::Subprog(_) }) {
-                    if let Some(prune) = self.prune.get_mut(at.next().index()) {
-                        *prune = true;
-                    }
+                if matches!(insn, Insn::Call { target: CallTarget::Subprog(_) })
+                    && let Some(prune) = self.prune.get_mut(at.next().index())
+                {
+                    *prune = true;
                 }
                 if succ.next == Some(function.end) {
                     return Err((at, Reason::FallsThrough { at }));
@@ -173,10 +175,10 @@ impl Cfg {
                 continue;
             }
             let insn = &program.insns[at.index()];
-            if matches!(insn, Insn::LoadImm64 { .. }) {
-                if let Some(tail) = self.reached.get_mut(at.next().index()) {
-                    *tail = true;
-                }
+            if matches!(insn, Insn::LoadImm64 { .. })
+                && let Some(tail) = self.reached.get_mut(at.next().index())
+            {
+                *tail = true;
             }
             let succ = successors(insn, at);
             work.extend(succ.next);
@@ -208,17 +210,14 @@ fn find_functions(program: &Program, limits: &Limits) -> Result<Vec<Function>, R
     let end = InsnIdx(u32::try_from(program.insns.len()).unwrap_or(u32::MAX));
     let mut starts = vec![InsnIdx(0)];
     for subprog in program.subprogs.iter().filter(|subprog| subprog.linkage != Linkage::Extern) {
-        check_start(program, subprog.start, subprog.start)?;
+        check_start(program, subprog.start, subprog.start, 0)?;
         starts.push(subprog.start);
     }
     for (index, insn) in (0u32..).zip(&program.insns) {
         let Some(offset) = function_offset(insn) else { continue };
         let at = InsnIdx(index);
         let to = at.jump(offset).ok_or((at, Reason::CallOutOfRange { offset }))?;
-        check_start(program, at, to).map_err(|(at, reason)| match reason {
-            Reason::CallOutOfRange { .. } => (at, Reason::CallOutOfRange { offset }),
-            other => (at, other),
-        })?;
+        check_start(program, at, to, offset)?;
         if to == InsnIdx(0) && matches!(insn, Insn::LoadImm64 { .. }) {
             return Err((at, Reason::CallbackToEntry));
         }
@@ -245,9 +244,9 @@ fn find_functions(program: &Program, limits: &Limits) -> Result<Vec<Function>, R
     Ok(starts.iter().copied().zip(ends).map(function).collect())
 }
 
-fn check_start(program: &Program, at: InsnIdx, start: InsnIdx) -> Result<(), Refused> {
+fn check_start(program: &Program, at: InsnIdx, start: InsnIdx, offset: i32) -> Result<(), Refused> {
     match program.insns.get(start.index()) {
-        None => Err((at, Reason::CallOutOfRange { offset: 0 })),
+        None => Err((at, Reason::CallOutOfRange { offset })),
         Some(Insn::LoadImm64Tail) => Err((at, Reason::JumpIntoWideLoad { to: start })),
         Some(_) => Ok(()),
     }

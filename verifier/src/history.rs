@@ -72,5 +72,5 @@ pub enum Held {
 pub(crate) fn tell(subject: &Subject<'_>, failure: Failure) -> Rejection {
     let Failure { at, reason, ways: _, steps: _ } = failure;
     let scene = Box::new(Scene::of(subject.program, subject.host));
-    Rejection { at, reason, because: Vec::new(), scene }
+    Rejection { at, reason, scene }
 }

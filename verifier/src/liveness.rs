@@ -149,10 +149,7 @@ impl Liveness {
 
 /// The subprogram that is called; `None` for other instructions, and for addresses that are merely taken.
 fn callee(insn: &Insn, at: InsnIdx) -> Option<InsnIdx> {
-    match insn {
-        Insn::Call { target: CallTarget::Subprog(offset) } => at.jump(*offset),
-        _ => None,
-    }
+    if let Insn::Call { target: CallTarget::Subprog(offset) } = insn { at.jump(*offset) } else { None }
 }
 
 /// The slots from which facts flow into each slot, as one array.

@@ -26,9 +26,7 @@ pub struct Rejection {
     pub at: InsnIdx,
     /// Why.
     pub reason: Reason,
-    /// What on the path matters to it, in the order in which it happened.
-    pub because: Vec<Event>,
-    /// Texts for the report: instructions, source lines, declarations.
+    /// The path, and texts for the report: instructions, source lines, declarations.
     pub(crate) scene: Box<Scene>,
 }
 
@@ -46,6 +44,11 @@ impl Rejection {
     /// Name of the error number that Linux's `bpf()` fails with.
     pub fn errno(&self) -> &'static str {
         self.reason.errno()
+    }
+
+    /// What on the path matters, in the order in which it happened.
+    pub fn because(&self) -> &[Event] {
+        &self.scene.because
     }
 
     /// Source place of the instruction, `file:line:column`, when the object has line information.

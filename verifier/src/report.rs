@@ -4,6 +4,7 @@ use std::fmt;
 
 use opswap_bpf::{InsnIdx, Program};
 
+use crate::history::Event;
 use crate::host::Host;
 use crate::reject::Rejection;
 
@@ -12,12 +13,14 @@ use crate::reject::Rejection;
 pub(crate) struct Scene {
     /// Name of the program.
     pub(crate) program: String,
+    /// What on the path matters.
+    pub(crate) because: Vec<Event>,
 }
 
 impl Scene {
     /// The texts of a program.
     pub(crate) fn of(program: &Program, _host: &dyn Host) -> Self {
-        Self { program: program.name.clone() }
+        Self { program: program.name.clone(), because: Vec::new() }
     }
 
     /// Source place of an instruction.

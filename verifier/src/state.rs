@@ -9,7 +9,7 @@
 //!
 //! States are cheap to copy: frames, stacks and the reference table are shared until they are written.
 
-pub mod covers;
+pub(crate) mod covers;
 pub mod refs;
 pub mod reg;
 pub mod stack;

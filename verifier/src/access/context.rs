@@ -136,7 +136,7 @@ fn find_field<'f>(
     let whole = within == 0 && size == field.size;
     let part = direction == Direction::Read
         && field.narrow == NarrowAccess::Allowed
-        && within % size == 0
+        && within.is_multiple_of(size)
         && within.checked_add(size).is_some_and(|end| end <= field.size);
     if !grants(field.access, direction) || !(whole || part) {
         return Err(refused());

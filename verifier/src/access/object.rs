@@ -29,65 +29,12 @@ struct Wanted {
     size: u32,
 }
 
-/// Removes typedefs and qualifiers.
-pub(crate) fn strip(btf: &Btf, mut id: BtfId) -> BtfId {
-    for _ in 0..MAX_DEPTH {
-        match btf.get(id) {
-            Some(
-                BtfType::Typedef { of, .. }
-                | BtfType::Volatile { of }
-                | BtfType::Const { of }
-                | BtfType::Restrict { of }
-                | BtfType::TypeTag { of, .. },
-            ) => id = *of,
-            Some(_) | None => break,
-        }
-    }
-    id
-}
-
-/// Bytes of a type, modifiers removed; `None` for types without a size.
-pub(crate) fn size_of(btf: &Btf, id: BtfId) -> Option<u32> {
-    let mut count = 1u32;
-    let mut id = strip(btf, id);
-    for _ in 0..MAX_DEPTH {
-        let size = match btf.get(id)? {
-            BtfType::Int(int) => int.size,
-            BtfType::Ptr { .. } => 8,
-            BtfType::Struct { size, .. }
-            | BtfType::Union { size, .. }
-            | BtfType::Enum { size, .. }
-            | BtfType::Enum64 { size, .. }
-            | BtfType::Float { size, .. } => *size,
-            BtfType::Array(array) => {
-                count = count.checked_mul(array.count)?;
-                id = strip(btf, array.element);
-                continue;
-            }
-            BtfType::Void
-            | BtfType::Fwd { .. }
-            | BtfType::Func(_)
-            | BtfType::FuncProto { .. }
-            | BtfType::Var(_)
-            | BtfType::Datasec { .. }
-            | BtfType::DeclTag { .. }
-            | BtfType::Typedef { .. }
-            | BtfType::Volatile { .. }
-            | BtfType::Const { .. }
-            | BtfType::Restrict { .. }
-            | BtfType::TypeTag { .. } => return None,
-        };
-        return count.checked_mul(size);
-    }
-    None
-}
-
 /// A type's name for messages; `void` and nameless types are empty.
 pub(crate) fn type_name(subject: &Subject<'_>, ty: TypeRef) -> String {
     subject
         .host
         .btf(ty.space)
-        .and_then(|btf| btf.get(strip(btf, ty.id)))
+        .and_then(|btf| btf.get(btf.skip_modifiers(ty.id)))
         .and_then(BtfType::name)
         .unwrap_or_default()
         .to_owned()
@@ -110,7 +57,7 @@ fn member_range(btf: &Btf, member: &Member) -> Option<(u32, u32)> {
         let last_bit = member.bit_offset.checked_add(u32::from(member.bitfield_bits))?;
         return Some((first, last_bit.div_ceil(8)));
     }
-    Some((first, first.checked_add(size_of(btf, member.ty)?)?))
+    Some((first, first.checked_add(btf.size_of(member.ty)?)?))
 }
 
 /// Walks from a struct to the member that holds the wanted bytes.
@@ -123,16 +70,14 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
         size: wanted.size,
         fault,
     };
-    let mut owner = strip(btf, ty.id);
+    let mut owner = btf.skip_modifiers(ty.id);
     let mut offset = wanted.offset;
     let mut access = FieldAccess::Shared;
     for _ in 0..MAX_DEPTH {
-        let (name, size, members) = match btf.get(owner).ok_or_else(unknown)? {
-            BtfType::Struct { name, size, members } | BtfType::Union { name, size, members } => {
-                (name, *size, members)
-            }
-            _ => return Err(Reason::NotAStruct { ty }),
+        let Some((members, size)) = btf.members(owner).zip(btf.size_of(owner)) else {
+            return Err(Reason::NotAStruct { ty });
         };
+        let name = btf.name_of(owner);
         let end = offset.checked_add(wanted.size).filter(|end| *end <= size);
         let Some(end) = end else { return Err(fault(name, ObjectFault::BeyondStruct)) };
         let mut found = None;
@@ -155,12 +100,12 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
         }
         let policy = FieldPolicy { access, ..policy };
         if member.bitfield_bits != 0 {
-            return Ok(Found { ty: strip(btf, member.ty), policy });
+            return Ok(Found { ty: btf.skip_modifiers(member.ty), policy });
         }
         let mut inside = offset - first;
-        let mut inner = strip(btf, member.ty);
+        let mut inner = btf.skip_modifiers(member.ty);
         while let Some(BtfType::Array(array)) = btf.get(inner) {
-            let element = size_of(btf, array.element).filter(|size| *size > 0).ok_or_else(unknown)?;
+            let element = btf.size_of(array.element).filter(|size| *size > 0).ok_or_else(unknown)?;
             inside %= element;
             if inside.checked_add(wanted.size).is_none_or(|end| end > element) {
                 return Err(fault(
@@ -168,20 +113,26 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
                     ObjectFault::BeyondMember { member: member.name.clone(), end: last },
                 ));
             }
-            inner = strip(btf, array.element);
+            inner = btf.skip_modifiers(array.element);
         }
-        match btf.get(inner).ok_or_else(unknown)? {
-            BtfType::Struct { .. } | BtfType::Union { .. } => {
-                owner = inner;
-                offset = inside;
-            }
-            BtfType::Ptr { .. } if inside != 0 || wanted.size != 8 => {
+        if btf.members(inner).is_none() {
+            if btf.pointee(inner).is_some() && (inside != 0 || wanted.size != 8) {
                 return Err(fault(name, ObjectFault::PartOfPointer { member: member.name.clone() }));
             }
-            _ => return Ok(Found { ty: inner, policy }),
+            return Ok(Found { ty: inner, policy });
         }
+        owner = inner;
+        offset = inside;
     }
     Err(Reason::NotAStruct { ty })
+}
+
+/// Whether values of the type are plain numbers.
+fn is_number(btf: &Btf, ty: BtfId) -> bool {
+    matches!(
+        btf.resolve(ty),
+        BtfType::Int(_) | BtfType::Enum { .. } | BtfType::Enum64 { .. } | BtfType::Float { .. }
+    )
 }
 
 /// The fixed, non-negative offset of an access.
@@ -223,15 +174,12 @@ pub(super) fn check_read(
     let Some(BtfType::Ptr { to }) = btf.get(found.ty) else {
         return Ok(super::number(place.size, extend));
     };
-    let target = TypeRef { space: ty.space, id: strip(btf, *to) };
-    Ok(read_pointer(subject, state, pointer, found.policy.pointer, target, btf)
-        .unwrap_or_else(RegState::unknown))
-    .and_then(|value| match value {
-        RegState::Scalar(_) if subject.policy.leaks == PointerLeaks::Refused => {
-            Err(Reason::AddressRead { reg: place.base, ty: type_name(subject, ty) })
-        }
-        RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(value),
-    })
+    let target = TypeRef { space: ty.space, id: btf.skip_modifiers(*to) };
+    match read_pointer(subject, state, pointer, found.policy.pointer, target, btf) {
+        Some(value) => Ok(value),
+        None if subject.policy.leaks == PointerLeaks::Allowed => Ok(RegState::unknown()),
+        None => Err(Reason::AddressRead { reg: place.base, ty: type_name(subject, ty) }),
+    }
 }
 
 /// What a pointer member gives; `None` when nothing is known of what it points to.
@@ -261,12 +209,12 @@ fn read_pointer(
         }
         PointerPolicy::Untrusted => (Trust::Untrusted, Nullness::NonNull),
     };
-    let to = match btf.get(target.id)? {
-        BtfType::Struct { .. } | BtfType::Union { .. } => Region::Object(target),
-        BtfType::Int(_) | BtfType::Enum { .. } | BtfType::Enum64 { .. } if trust != Trust::Untrusted => {
-            Region::Memory { size: size_of(btf, target.id)?, access: MemAccess::Read }
-        }
-        _ => return None,
+    let to = if btf.members(target.id).is_some() {
+        Region::Object(target)
+    } else if is_number(btf, target.id) && trust != Trust::Untrusted {
+        Region::Memory { size: btf.size_of(target.id)?, access: MemAccess::Read }
+    } else {
+        return None;
     };
     Some(RegState::Pointer(Pointer::new(to).held(trust).nullable(null)))
 }
@@ -291,10 +239,7 @@ pub(super) fn check_write(
         FieldAccess::ReadWrite => exclusive,
         FieldAccess::ReadOnly | FieldAccess::Hidden => false,
     };
-    let plain = subject.host.btf(ty.space).and_then(|btf| btf.get(found.ty)).is_some_and(|ty| match ty {
-        BtfType::Int(_) | BtfType::Enum { .. } | BtfType::Enum64 { .. } | BtfType::Float { .. } => true,
-        _ => false,
-    });
+    let plain = subject.host.btf(ty.space).is_some_and(|btf| is_number(btf, found.ty));
     if allowed && plain {
         return Ok(());
     }
@@ -318,15 +263,15 @@ pub(crate) fn embedded(
     if ty.space != wanted.space {
         return None;
     }
-    let goal = strip(btf, wanted.id);
-    let mut at = strip(btf, ty.id);
+    let goal = btf.skip_modifiers(wanted.id);
+    let mut at = btf.skip_modifiers(ty.id);
     let mut access = FieldAccess::Shared;
     for _ in 0..MAX_DEPTH {
         if at == goal {
             return (offset == 0).then_some(access);
         }
-        let (ty, inside) = match btf.get(at)? {
-            BtfType::Struct { members, .. } => (0u32..).zip(members).find_map(|(index, member)| {
+        let (ty, inside) = if let BtfType::Struct { members, .. } = btf.get(at)? {
+            (0u32..).zip(members).find_map(|(index, member)| {
                 let (first, last) = member_range(btf, member)?;
                 if !(first <= offset && offset < last && member.bitfield_bits == 0) {
                     return None;
@@ -334,14 +279,14 @@ pub(crate) fn embedded(
                 let owner = TypeRef { space: wanted.space, id: at };
                 access = narrow(access, subject.host.field(owner, index, &subject.program.kind).access);
                 Some((member.ty, offset - first))
-            })?,
-            BtfType::Array(array) => {
-                let element = size_of(btf, array.element).filter(|size| *size > 0)?;
-                (array.element, offset % element)
-            }
-            _ => return None,
+            })?
+        } else if let BtfType::Array(array) = btf.get(at)? {
+            let element = btf.size_of(array.element).filter(|size| *size > 0)?;
+            (array.element, offset % element)
+        } else {
+            return None;
         };
-        at = strip(btf, ty);
+        at = btf.skip_modifiers(ty);
         offset = inside;
     }
     None
@@ -349,6 +294,6 @@ pub(crate) fn embedded(
 
 /// Whether both are the same type, modifiers aside.
 pub(crate) fn same_type(subject: &Subject<'_>, left: TypeRef, right: TypeRef) -> bool {
-    let stripped = |ty: TypeRef| subject.host.btf(ty.space).map(|btf| strip(btf, ty.id));
+    let stripped = |ty: TypeRef| subject.host.btf(ty.space).map(|btf| btf.skip_modifiers(ty.id));
     left.space == right.space && stripped(left).is_some() && stripped(left) == stripped(right)
 }

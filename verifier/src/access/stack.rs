@@ -103,12 +103,12 @@ pub(super) fn check_read(
     let span = check_span(subject, pointer, place.base, offset, bytes, usage)?;
     let empty = Stack::default();
     let stack = state.stack(frame).unwrap_or(&empty);
-    if span.exact == Exactness::Exact {
-        if let Some(slot) = stack.slot_at(span.start - span.start.rem_euclid(8)) {
-            let from = usize::try_from(span.start.rem_euclid(8)).unwrap_or(0);
-            if let Some(value) = read_spill(slot, from, place.size, extend)? {
-                return Ok(value);
-            }
+    if span.exact == Exactness::Exact
+        && let Some(slot) = stack.slot_at(span.start - span.start.rem_euclid(8))
+    {
+        let from = usize::try_from(span.start.rem_euclid(8)).unwrap_or(0);
+        if let Some(value) = read_spill(slot, from, place.size, extend)? {
+            return Ok(value);
         }
     }
     let uninit = |at| match span.exact {
@@ -191,10 +191,10 @@ pub(super) fn check_write(
         if span.exact == Exactness::Exact && bytes != 8 {
             return Err(Reason::PartialSpill);
         }
-        if let Region::Stack(_) = spilled.to {
-            if frame != state.depth() {
-                return Err(Reason::StackPointerIntoCaller);
-            }
+        if let Region::Stack(_) = spilled.to
+            && frame != state.depth()
+        {
+            return Err(Reason::StackPointerIntoCaller);
         }
     }
     Ok(match span.exact {

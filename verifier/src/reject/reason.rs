@@ -50,7 +50,8 @@ macro_rules! reasons {
         }
 
         /// Every code with the name of its cause, its category and its advice.
-        pub const CODES: &[(&str, Category, u16, &str)] = &[
+        #[cfg(test)]
+        pub(crate) const CODES: &[(&str, Category, u16, &str)] = &[
             $( (stringify!($name), Category::$category, $number, $hint), )*
         ];
     };
@@ -428,4 +429,26 @@ reasons! {
     /// A bug in opswap or in a host's contract.
     Internal { what: &'static str } = Internal 1 EFAULT
         "please report it";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CODES, code};
+
+    #[test]
+    fn every_cause_has_a_code_of_its_own() {
+        let mut codes: Vec<String> =
+            CODES.iter().map(|(_, category, number, _)| code(*category, *number)).collect();
+        codes.sort();
+        let count = codes.len();
+        codes.dedup();
+        assert_eq!(codes.len(), count);
+    }
+
+    #[test]
+    fn every_cause_has_advice_in_the_house_style() {
+        for (name, _, _, hint) in CODES {
+            assert!(!hint.is_empty() && !hint.ends_with('.'), "{name}: {hint}");
+        }
+    }
 }

@@ -76,6 +76,8 @@ impl fmt::Display for Reason {
 }
 
 impl Reason {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "one function for each group of categories")]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfBounds { reg, kind, limit, offset, size, side } => {
@@ -229,6 +231,7 @@ impl Reason {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "one function for each group of categories")]
     fn registers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotReadable { reg } => write!(f, "{} !read_ok", R(*reg)),
@@ -296,6 +299,7 @@ impl Reason {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "one function for each group of categories")]
     fn calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PossiblyNull { arg, .. } => write!(f, "Possibly NULL pointer passed to trusted arg{arg}"),
@@ -391,6 +395,7 @@ impl Reason {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "one function for each group of categories")]
     fn rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EmptyProgram => f.write_str("program has no instructions"),

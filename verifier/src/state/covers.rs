@@ -44,7 +44,7 @@ impl Ids {
 }
 
 /// Whether `old` covers `new`; `live` says which registers of each frame still matter, the running frame's last.
-pub fn covers(old: &VerifierState, new: &VerifierState, live: impl Fn(usize) -> LiveRegs) -> bool {
+pub(crate) fn covers(old: &VerifierState, new: &VerifierState, live: impl Fn(usize) -> LiveRegs) -> bool {
     if old.frames().len() != new.frames().len() || old.sections != new.sections {
         return false;
     }

@@ -24,6 +24,7 @@ pub(super) enum Checked {
     Copy { dst: Reg, src: Reg },
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "called for these instructions only")]
 pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -> Result<Checked, Reason> {
     match insn {
         Insn::Alu { op, width, dst, src } => {
@@ -56,11 +57,12 @@ pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
         Checked::Set { dst, value } => state.set(dst, value),
         Checked::Copy { dst, src } => {
             let mut value = *state.reg(src);
-            if let RegState::Scalar(number) = value {
-                if !number.id.is_some() && number.value.as_constant().is_none() {
-                    value = RegState::Scalar(Number { id: state.fresh_identity(), ..number });
-                    state.set(src, value);
-                }
+            if let RegState::Scalar(number) = value
+                && !number.id.is_some()
+                && number.value.as_constant().is_none()
+            {
+                value = RegState::Scalar(Number { id: state.fresh_identity(), ..number });
+                state.set(src, value);
             }
             state.set(dst, value);
         }
@@ -139,12 +141,14 @@ fn check_immediate(subject: &Subject<'_>, op: AluOp, width: Width, src: Src) -> 
         Width::W32 => 32,
         Width::W64 => 64,
     };
-    match op {
-        AluOp::Div | AluOp::Sdiv | AluOp::Mod | AluOp::Smod if imm == 0 => Err(Reason::DivisionByZero),
-        AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if !(0..bits).contains(&imm) => {
-            Err(Reason::InvalidShift { imm })
-        }
-        _ => Ok(()),
+    let divides = matches!(op, AluOp::Div | AluOp::Sdiv | AluOp::Mod | AluOp::Smod);
+    let shifts = matches!(op, AluOp::Lsh | AluOp::Rsh | AluOp::Arsh);
+    if divides && imm == 0 {
+        Err(Reason::DivisionByZero)
+    } else if shifts && !(0..bits).contains(&imm) {
+        Err(Reason::InvalidShift { imm })
+    } else {
+        Ok(())
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) struct Contract<'a> {
     pub(super) ret: &'a RetProto,
     pub(super) flags: KfuncFlags,
     pub(super) intrinsic: Option<Intrinsic>,
+    #[expect(dead_code, reason = "the report will name the place")]
     pub(super) declared_at: Option<&'a DeclaredAt>,
 }
 
@@ -46,13 +47,15 @@ impl Contract<'_> {
     fn registers(&self) -> Result<Vec<Option<Reg>>, Reason> {
         let mut free = Reg::ARGS.into_iter();
         let seen = self.args.iter().filter(|arg| arg.kind != ArgKind::Implicit).count();
-        let register = |arg: &ArgProto| match arg.kind {
-            ArgKind::Implicit => Ok(None),
-            _ => free.next().map(Some).ok_or(Reason::TooManyArguments {
+        let register = |arg: &ArgProto| {
+            if arg.kind == ArgKind::Implicit {
+                return Ok(None);
+            }
+            free.next().map(Some).ok_or(Reason::TooManyArguments {
                 name: self.name.to_owned(),
                 args: seen,
                 limit: Reg::ARGS.len(),
-            }),
+            })
         };
         self.args.iter().map(register).collect()
     }

@@ -23,10 +23,10 @@ pub(super) enum Leaving {
 pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leaving, Reason> {
     if let Some(to) = state.frame().return_to {
         let value = *state.reg(Reg::R0);
-        if let RegState::Pointer(pointer) = value {
-            if pointer.to == Region::Stack(state.depth()) {
-                return Err(Reason::ReturnsStackPointer);
-            }
+        if let RegState::Pointer(pointer) = value
+            && pointer.to == Region::Stack(state.depth())
+        {
+            return Err(Reason::ReturnsStackPointer);
         }
         return Ok(Leaving::Subprogram { to, value });
     }

@@ -22,6 +22,7 @@ pub(super) struct Checked {
     reserve: Option<(u8, i64)>,
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "called for these instructions only")]
 pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -> Result<Checked, Reason> {
     match *insn {
         Insn::Load { size, extend, dst, base, offset } => {
@@ -59,10 +60,10 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
 }
 
 pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
-    if let Some((frame, lowest)) = checked.reserve {
-        if let Some(stack) = state.stack_mut(frame) {
-            stack.reserve(lowest);
-        }
+    if let Some((frame, lowest)) = checked.reserve
+        && let Some(stack) = state.stack_mut(frame)
+    {
+        stack.reserve(lowest);
     }
     if let Some((write, size, value)) = checked.write {
         apply_write(state, write, size, value);

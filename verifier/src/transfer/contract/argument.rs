@@ -66,7 +66,7 @@ impl Call<'_> {
         let reg = maps
             .filter(|(arg, _)| matches!(arg.kind, ArgKind::Map { .. }))
             .filter_map(|(_, reg)| *reg)
-            .last();
+            .next_back();
         match reg.map(|reg| self.state.reg(reg)) {
             Some(RegState::Pointer(Pointer { to: Region::MapPtr(id), .. })) => Ok(*id),
             _ => Err(wrong),
@@ -105,18 +105,7 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         }
         ArgKind::Map { shape } => check_map(call, reg, *shape),
         ArgKind::Str => check_string(call, index, arg, reg),
-        ArgKind::Context => match readable(call.state, reg)? {
-            RegState::Pointer(pointer)
-                if pointer.to == Region::Context && pointer.fixed_offset() == Some(0) =>
-            {
-                Ok(Argument::Plain)
-            }
-            other => Err(if call.kfunc() {
-                Reason::NotContext { arg: index, kind: other.kernel_name() }
-            } else {
-                Reason::WrongArgument { reg, kind: other.kernel_name(), expected: "ctx" }
-            }),
-        },
+        ArgKind::Context => check_context(call, index, reg),
         ArgKind::Any => readable(call.state, reg).map(|_| Argument::Plain),
         ArgKind::Passed(_) => {
             Err(Reason::Internal { what: "a contract passes on an argument outside a callback" })
@@ -150,6 +139,19 @@ fn constant(call: &Call<'_>, reg: Reg) -> Result<u64, Reason> {
         RegState::Scalar(number) => number.value.as_constant().ok_or(Reason::NotConstant { reg }),
         RegState::Pointer(_) | RegState::NotInit => Err(Reason::NotANumber { reg }),
     }
+}
+
+fn check_context(call: &Call<'_>, index: usize, reg: Reg) -> Result<Argument, Reason> {
+    let value = readable(call.state, reg)?;
+    let whole = |pointer: &Pointer| pointer.to == Region::Context && pointer.fixed_offset() == Some(0);
+    if value.as_pointer().is_some_and(whole) {
+        return Ok(Argument::Plain);
+    }
+    Err(if call.kfunc() {
+        Reason::NotContext { arg: index, kind: value.kernel_name() }
+    } else {
+        Reason::WrongArgument { reg, kind: value.kernel_name(), expected: "ctx" }
+    })
 }
 
 /// The greatest value of a size argument.
@@ -240,22 +242,21 @@ fn check_fixed(call: &Call<'_>, arg: &ArgProto, reg: Reg, demanded: Demanded) ->
 }
 
 fn check_map(call: &Call<'_>, reg: Reg, shape: Option<(u32, u32)>) -> Result<Argument, Reason> {
-    match readable(call.state, reg)? {
-        RegState::Pointer(Pointer { to: Region::MapPtr(id), null: Nullness::NonNull, .. }) => {
-            let map = call.subject.map(*id)?;
-            let found = (map.key_size, map.value_size);
-            match shape {
-                Some(wanted) if wanted != found => {
-                    Err(Reason::MapShape { reg, map: map.name.clone(), wanted, found })
-                }
-                Some(_) | None => Ok(Argument::Map(*id)),
-            }
-        }
-        other => Err(if call.kfunc() {
+    let value = readable(call.state, reg)?;
+    let RegState::Pointer(Pointer { to: Region::MapPtr(id), null: Nullness::NonNull, .. }) = value else {
+        return Err(if call.kfunc() {
             Reason::NotAMap { reg }
         } else {
-            Reason::WrongArgument { reg, kind: other.kernel_name(), expected: "map_ptr" }
-        }),
+            Reason::WrongArgument { reg, kind: value.kernel_name(), expected: "map_ptr" }
+        });
+    };
+    let map = call.subject.map(*id)?;
+    let found = (map.key_size, map.value_size);
+    match shape {
+        Some(wanted) if wanted != found => {
+            Err(Reason::MapShape { reg, map: map.name.clone(), wanted, found })
+        }
+        Some(_) | None => Ok(Argument::Map(*id)),
     }
 }
 
@@ -293,13 +294,13 @@ fn check_object(
         Given::Null => return Ok(Argument::Plain),
         Given::Value(value) => value,
     };
-    let (pointer, held) = match value {
-        RegState::Pointer(pointer) => match pointer.to {
-            Region::Object(held) => (pointer, held),
-            _ => return Err(not_an_object(call, index, reg, ty, value)),
-        },
-        RegState::Scalar(_) | RegState::NotInit => return Err(not_an_object(call, index, reg, ty, value)),
+    let RegState::Pointer(pointer @ Pointer { to: Region::Object(held), .. }) = value else {
+        return Err(not_an_object(call, index, reg, ty, value));
     };
+    let held = *held;
+    if pointer.null == Nullness::Nullable && arg.null == Nullness::NonNull {
+        return Err(not_an_object(call, index, reg, ty, value));
+    }
     check_trust(call, reg, pointer, demand)?;
     let Some(offset) = pointer.fixed_offset() else {
         return Err(Reason::VariableAccess { kind: pointer.kernel_name(), var: pointer.var_text() });
@@ -381,8 +382,7 @@ fn not_an_object(call: &Call<'_>, index: usize, reg: Reg, ty: TypeRef, value: &R
 
 /// A type as the kernel writes it (`STRUCT task_struct`).
 fn described(subject: &Subject<'_>, ty: TypeRef) -> String {
-    let kind = subject.host.btf(ty.space).and_then(|btf| btf.get(object::strip(btf, ty.id)));
-    let kind = match kind {
+    let kind = match subject.host.btf(ty.space).map(|btf| btf.resolve(ty.id)) {
         Some(BtfType::Struct { .. }) => "STRUCT",
         Some(BtfType::Union { .. }) => "UNION",
         Some(_) | None => "UNKNOWN",
