@@ -149,6 +149,10 @@ pub enum ArgKind {
     Reserved,
     /// A pointer to a per-CPU variable of the host.
     Percpu,
+    /// A pointer to the program's own stack, readable and written.
+    Stack,
+    /// A reference to any host or allocated object, which the call takes; NULL where the argument is nullable.
+    OwnedObject,
     /// A pointer to a special field inside a map value or an allocated object.
     Field(FieldKind),
     /// In a callback: the register that the call passed as this argument.

@@ -73,6 +73,34 @@ pub enum NarrowAccess {
     Forbidden,
     /// Aligned parts of 1, 2, 4 or 8 bytes may be read.
     Allowed,
+    /// Aligned parts may be read and written.
+    AnyPart,
+    /// Aligned parts may be read; parts of 4 or 8 bytes may be written (an array of 32-bit numbers).
+    Words,
+    /// Aligned parts of 8 bytes only.
+    Longs,
+    /// As [`NarrowAccess::Allowed`], and the padding behind may be read along (a 16-bit port read as 4 bytes).
+    Padded,
+}
+
+impl NarrowAccess {
+    /// Whether an access of `bytes` bytes at `within` in a field of `size` bytes fits; `access` tells reads from writes.
+    pub fn permits(self, size: u32, within: u32, bytes: u32, access: MemAccess) -> bool {
+        if within == 0 && bytes == size {
+            return true;
+        }
+        let aligned = bytes != 0 && within % bytes == 0;
+        let inside = within.checked_add(bytes).is_some_and(|end| end <= size);
+        let reads = access == MemAccess::Read;
+        match self {
+            Self::Forbidden => false,
+            Self::Allowed => reads && aligned && inside,
+            Self::AnyPart => aligned && inside,
+            Self::Words => aligned && inside && (reads || bytes >= 4),
+            Self::Longs => aligned && inside && bytes == 8,
+            Self::Padded => reads && (aligned && inside || within == 0 && bytes == 2 * size),
+        }
+    }
 }
 
 /// A field of a structured context (`struct __sk_buff`, `struct xdp_md` …).

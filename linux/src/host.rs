@@ -1,0 +1,148 @@
+//! [`Linux`]: a kernel as a host.
+
+use std::sync::Arc;
+
+use opswap_bpf::btf::Signedness;
+use opswap_bpf::insn::Size;
+use opswap_bpf::proto::{
+    ContextLayout, FieldAccess, FieldPolicy, MemAccess, PacketRules, PointerPolicy, RecordProto, ReturnRule,
+};
+use opswap_bpf::{
+    Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, KfuncProto, ProgramKind, RecordId, TypeRef,
+};
+use opswap_verifier::host::{Host, Policy, Unavailable};
+
+use crate::contexts::Contexts;
+use crate::helpers::Helpers;
+use crate::kfuncs::Kfuncs;
+use crate::programs::{ContextSource, ProgramType, Programs, ReturnSource};
+use crate::prototypes::{self, Shape};
+use crate::store::Store;
+use crate::table::TableError;
+
+/// A kernel, as far as a verifier needs to know it: its types and this crate's tables.
+#[derive(Debug)]
+pub struct Linux {
+    btf: Arc<Btf>,
+    contexts: Contexts,
+    helpers: Helpers,
+    programs: Programs,
+    kfuncs: Kfuncs,
+    /// Entry points that were asked for; `None` for those that do not exist.
+    entries: Store<ProgramKind, Option<EntryProto>>,
+}
+
+impl Linux {
+    /// The kernel with these types (`/sys/kernel/btf/vmlinux`).
+    ///
+    /// # Errors
+    /// When this crate's own tables are wrong.
+    pub fn new(btf: Arc<Btf>) -> Result<Self, TableError> {
+        let contexts = Contexts::read(&btf)?;
+        let helpers = Helpers::read(&btf, &contexts)?;
+        let programs = Programs::read(&btf, &contexts, &helpers)?;
+        let kfuncs = Kfuncs::read()?;
+        Ok(Self { btf, contexts, helpers, programs, kfuncs, entries: Store::new() })
+    }
+
+    /// The kernel's types.
+    pub fn types(&self) -> &Arc<Btf> {
+        &self.btf
+    }
+
+    /// Every form of every helper.
+    pub fn helper_protos(&self) -> &[HelperProto] {
+        self.helpers.all()
+    }
+
+    /// The kfunc that programs link against by this name.
+    pub fn kfunc_named(&self, name: &str) -> Option<KfuncId> {
+        self.kfuncs.named(&self.btf, name)
+    }
+
+    fn program_type(&self, kind: &ProgramKind) -> Option<(&ProgramType, String)> {
+        match kind {
+            ProgramKind::Named(section) => {
+                let (found, rest) = self.programs.resolve(section)?;
+                Some((found, rest.to_owned()))
+            }
+            ProgramKind::StructOps { ops, .. } => Some((self.programs.resolve("struct_ops")?.0, ops.clone())),
+        }
+    }
+
+    fn make_entry(&self, kind: &ProgramKind) -> Option<EntryProto> {
+        let (program, name) = self.program_type(kind)?;
+        let any = ReturnRule::Scalar { size: Size::DW, signed: Signedness::Unsigned };
+        let (title, context, by_prototype) = match (&program.context, kind) {
+            (ContextSource::Layout(fields), _) => (None, ContextLayout::Fields(fields.clone()), any),
+            (ContextSource::Memory(size), _) => {
+                (None, ContextLayout::Memory { size: *size, access: MemAccess::ReadWrite }, any)
+            }
+            (ContextSource::Prototype(_), ProgramKind::StructOps { ops, op }) => {
+                let (title, Shape { args, ret }) = prototypes::operation(&self.btf, ops, *op)?;
+                (Some(title), ContextLayout::Args(args), ret)
+            }
+            (ContextSource::Prototype(prototype), ProgramKind::Named(_)) => {
+                let Shape { args, ret } = prototypes::shape(&self.btf, *prototype, &name)?;
+                (Some(name), ContextLayout::Args(args), ret)
+            }
+        };
+        let ret = match program.ret {
+            ReturnSource::Any | ReturnSource::Prototype => by_prototype,
+            ReturnSource::Range(min, max) => ReturnRule::Range { min, max },
+        };
+        let section = match kind {
+            ProgramKind::Named(section) => section.clone(),
+            ProgramKind::StructOps { ops, .. } => ops.clone(),
+        };
+        let sleepable = program.sleepable;
+        Some(EntryProto { name: title.unwrap_or(section), context, ret, sleepable, declared_at: None })
+    }
+}
+
+impl Host for Linux {
+    fn policy(&self) -> Policy {
+        Policy::LINUX
+    }
+
+    fn btf(&self, space: BtfSpace) -> Option<&Btf> {
+        match space {
+            BtfSpace::Host => Some(&self.btf),
+            BtfSpace::Module(_) | BtfSpace::Program => None,
+        }
+    }
+
+    fn entry(&self, kind: &ProgramKind) -> Option<&EntryProto> {
+        if let Some(known) = self.entries.get(kind) {
+            return known.as_ref();
+        }
+        self.entries.insert(kind.clone(), self.make_entry(kind)).as_ref()
+    }
+
+    fn kfunc(&self, id: KfuncId, module: i16, kind: &ProgramKind) -> Result<&KfuncProto, Unavailable> {
+        if module != 0 {
+            return Err(Unavailable::Unknown);
+        }
+        let (program, _) = self.program_type(kind).ok_or(Unavailable::WrongProgramKind)?;
+        self.kfuncs.proto(&self.btf, id, &program.hook)
+    }
+
+    fn helper(&self, id: HelperId, kind: &ProgramKind) -> Result<&HelperProto, Unavailable> {
+        let (program, _) = self.program_type(kind).ok_or(Unavailable::WrongProgramKind)?;
+        let form = program.helpers.get(&id).and_then(|&form| self.helpers.form(form));
+        form.ok_or(if self.helpers.exists(id) { Unavailable::WrongProgramKind } else { Unavailable::Unknown })
+    }
+
+    /// Fields of kernel objects are read-only to programs, and what their pointers point to is untrusted.
+    fn field(&self, _owner: TypeRef, _member: u32, _kind: &ProgramKind) -> FieldPolicy {
+        FieldPolicy { access: FieldAccess::ReadOnly, pointer: PointerPolicy::Untrusted }
+    }
+
+    fn record(&self, id: RecordId) -> Option<&RecordProto> {
+        self.contexts.record(id)
+    }
+
+    fn packet(&self, kind: &ProgramKind) -> PacketRules {
+        self.program_type(kind).map_or(PacketRules::NONE, |(program, _)| program.packet)
+    }
+}

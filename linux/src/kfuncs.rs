@@ -1,0 +1,250 @@
+//! Kfuncs: prototypes from BTF (argument kinds by type and by the suffix of the name), flags and hooks from `data/kfuncs.txt`.
+
+use std::collections::HashMap;
+
+use opswap_bpf::btf::{BtfType, Param};
+use opswap_bpf::insn::Size;
+use opswap_bpf::proto::{
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, FieldKind, Intrinsic, IterRole, MemAccess, MemInit, MemSize,
+    Nullness, RetKind, RetProto, RetTrust, SizeRule,
+};
+use opswap_bpf::{Btf, BtfId, KfuncFlags, KfuncId, KfuncProto, TypeRef};
+use opswap_verifier::host::Unavailable;
+
+use crate::prototypes::{signedness, size};
+use crate::store::Store;
+use crate::table::{TableError, lines};
+
+const TABLE: &str = "kfuncs.txt";
+
+#[derive(Clone, Debug)]
+struct Row {
+    hooks: Vec<String>,
+    flags: KfuncFlags,
+}
+
+/// The kernel's kfuncs.
+#[derive(Debug)]
+pub(crate) struct Kfuncs {
+    rows: HashMap<String, Row>,
+    /// Prototypes that were asked for; `None` for those that programs cannot call.
+    protos: Store<KfuncId, Option<KfuncProto>>,
+}
+
+impl Kfuncs {
+    pub(crate) fn read() -> Result<Self, TableError> {
+        let mut rows = HashMap::new();
+        for line in lines(TABLE, include_str!("../data/kfuncs.txt")) {
+            let mut words = line.words();
+            let (Some(name), Some(hooks)) = (words.next(), words.next()) else {
+                return Err(line.wrong("expected a name and hooks"));
+            };
+            let mut flags = KfuncFlags::empty();
+            for word in words {
+                let flag = KfuncFlags::from_name(&word.to_uppercase());
+                flags |= flag.ok_or_else(|| line.wrong(format!("unknown flag `{word}`")))?;
+            }
+            let hooks = hooks.split(',').map(str::to_owned).collect();
+            rows.insert(name.to_owned(), Row { hooks, flags });
+        }
+        Ok(Self { rows, protos: Store::new() })
+    }
+
+    /// The id of a kfunc: its FUNC in the kernel's BTF. A flavour behind `___` does not count.
+    pub(crate) fn named(&self, btf: &Btf, name: &str) -> Option<KfuncId> {
+        let name = name.split("___").next().unwrap_or(name);
+        self.rows.get(name)?;
+        btf.find_func(name).map(|id| KfuncId(id.0))
+    }
+
+    /// The prototype, if programs with this hook may call it.
+    pub(crate) fn proto(&self, btf: &Btf, id: KfuncId, hook: &str) -> Result<&KfuncProto, Unavailable> {
+        let func = btf.func(BtfId(id.0)).ok_or(Unavailable::Unknown)?;
+        let row = self.rows.get(&func.name).ok_or(Unavailable::WrongProgramKind)?;
+        if !row.hooks.iter().any(|allowed| allowed == "common" || allowed == hook) {
+            return Err(Unavailable::WrongProgramKind);
+        }
+        let known = match self.protos.get(&id) {
+            Some(known) => known,
+            None => self.protos.insert(id, Reader { btf, flags: row.flags }.proto(id, &func.name)),
+        };
+        known.as_ref().ok_or(Unavailable::Unknown)
+    }
+}
+
+/// Reads one prototype.
+struct Reader<'a> {
+    btf: &'a Btf,
+    flags: KfuncFlags,
+}
+
+impl Reader<'_> {
+    fn proto(&self, id: KfuncId, name: &str) -> Option<KfuncProto> {
+        let (ret, params) = self.btf.func_proto(BtfId(id.0))?;
+        let mut args = Vec::new();
+        for (at, param) in params.iter().enumerate() {
+            args.push(self.argument(at, param, params.get(at + 1))?);
+        }
+        let ret = self.result(ret, &args)?;
+        Some(KfuncProto {
+            name: name.to_owned(),
+            args,
+            ret,
+            flags: self.flags,
+            func: TypeRef::host(BtfId(id.0)),
+            intrinsic: intrinsic(name),
+            declared_at: None,
+        })
+    }
+
+    fn argument(&self, at: usize, param: &Param, next: Option<&Param>) -> Option<ArgProto> {
+        let (name, suffix) = split_suffix(&param.name);
+        let mut null = Nullness::NonNull;
+        if matches!(suffix, "nullable" | "opt") {
+            null = Nullness::Nullable;
+        }
+        let kind = match (suffix, self.btf.resolve(param.ty)) {
+            ("ign", _) => ArgKind::Ignored,
+            ("prog", _) => ArgKind::Implicit,
+            ("str", BtfType::Ptr { .. }) => ArgKind::Str,
+            ("map" | "const_map", BtfType::Ptr { .. }) => ArgKind::Map { shape: None },
+            ("sz", _) => ArgKind::Size { rule: SizeRule::AnyOrZero },
+            ("szk", _) => ArgKind::Size { rule: SizeRule::Constant },
+            ("k", BtfType::Int(int)) => ArgKind::Const { size: size(int.size)? },
+            (_, BtfType::Int(int)) => {
+                ArgKind::Scalar { size: size(int.size)?, signed: signedness(int.encoding) }
+            }
+            (_, BtfType::Enum { size: bytes, signed, .. }) => {
+                ArgKind::Scalar { size: size(*bytes)?, signed: *signed }
+            }
+            (_, BtfType::Ptr { to }) => self.pointer(at, suffix, *to, next)?,
+            _ => return None,
+        };
+        Some(ArgProto { name: name.to_owned(), kind, null })
+    }
+
+    fn pointer(&self, at: usize, suffix: &str, to: BtfId, next: Option<&Param>) -> Option<ArgKind> {
+        let target = self.btf.skip_modifiers(to);
+        let sized = next.is_some_and(|next| matches!(split_suffix(&next.name).1, "sz" | "szk"));
+        if sized {
+            let index = u8::try_from(at + 1).ok()?;
+            return Some(ArgKind::Memory {
+                size: MemSize::Arg(ArgIdx(index)),
+                access: MemAccess::ReadWrite,
+                init: MemInit::Required,
+            });
+        }
+        let ty = TypeRef::host(target);
+        let iterates = KfuncFlags::ITER_NEW | KfuncFlags::ITER_NEXT | KfuncFlags::ITER_DESTROY;
+        match self.btf.resolve(target) {
+            BtfType::Struct { name, .. } => Some(match name.as_str() {
+                "__sk_buff" | "xdp_md" | "bpf_sock_addr_kern" => ArgKind::Context,
+                "bpf_dynptr" | "bpf_dynptr_kern" if suffix == "uninit" => ArgKind::Dynptr(DynptrKind::Uninit),
+                "bpf_dynptr" | "bpf_dynptr_kern" => ArgKind::Dynptr(DynptrKind::Read),
+                "bpf_wq" => ArgKind::Field(FieldKind::Workqueue),
+                // Lists and trees hold objects of the program's own types; their functions are not described here yet.
+                "bpf_list_head" | "bpf_list_node" | "bpf_rb_root" | "bpf_rb_node" => return None,
+                _ if at == 0 && self.flags.intersects(iterates) => {
+                    let role = if self.flags.contains(KfuncFlags::ITER_NEW) {
+                        IterRole::New
+                    } else if self.flags.contains(KfuncFlags::ITER_NEXT) {
+                        IterRole::Next
+                    } else {
+                        IterRole::Destroy
+                    };
+                    ArgKind::Iter { ty, role }
+                }
+                _ => ArgKind::Object { ty, demand: self.demand(at) },
+            }),
+            BtfType::FuncProto { .. } | BtfType::Void => None,
+            _ => Some(ArgKind::Memory {
+                size: MemSize::Fixed(self.btf.size_of(target)?),
+                access: MemAccess::ReadWrite,
+                init: MemInit::Required,
+            }),
+        }
+    }
+
+    fn demand(&self, at: usize) -> Demand {
+        if self.flags.contains(KfuncFlags::RELEASE) && at == 0 {
+            Demand::Owned
+        } else if self.flags.contains(KfuncFlags::RCU) {
+            Demand::Rcu
+        } else if self.flags.contains(KfuncFlags::TRUSTED_ARGS) {
+            Demand::Trusted
+        } else {
+            Demand::Untrusted
+        }
+    }
+
+    fn result(&self, ret: BtfId, args: &[ArgProto]) -> Option<RetProto> {
+        let null = if self.flags.contains(KfuncFlags::RET_NULL) { Nullness::Nullable } else { Nullness::NonNull };
+        let kind = match self.btf.resolve(ret) {
+            BtfType::Void => RetKind::Void,
+            BtfType::Int(int) => RetKind::Scalar { size: size(int.size)?, signed: signedness(int.encoding) },
+            BtfType::Enum { size: bytes, signed, .. } => RetKind::Scalar { size: size(*bytes)?, signed: *signed },
+            BtfType::Ptr { to } => self.returned_pointer(*to, args)?,
+            _ => return None,
+        };
+        Some(RetProto { kind, null })
+    }
+
+    fn returned_pointer(&self, to: BtfId, args: &[ArgProto]) -> Option<RetKind> {
+        let target = self.btf.skip_modifiers(to);
+        match self.btf.resolve(target) {
+            BtfType::Struct { .. } => {
+                let trust = if self.flags.contains(KfuncFlags::ACQUIRE) {
+                    RetTrust::Owned
+                } else if self.flags.contains(KfuncFlags::RCU_PROTECTED) {
+                    RetTrust::Rcu
+                } else if self.flags.contains(KfuncFlags::ITER_NEXT) {
+                    RetTrust::Borrowed(ArgIdx(0))
+                } else {
+                    RetTrust::Untrusted
+                };
+                Some(RetKind::Object { ty: TypeRef::host(target), trust })
+            }
+            BtfType::Void => {
+                // A slice of a dynptr: as large as its constant size argument.
+                let at = args.iter().position(|arg| arg.kind == ArgKind::Size { rule: SizeRule::Constant })?;
+                let size = MemSize::Arg(ArgIdx(u8::try_from(at).ok()?));
+                Some(RetKind::Memory { size, access: MemAccess::ReadWrite, tie: Some(ArgIdx(0)) })
+            }
+            _ => Some(RetKind::Memory {
+                size: MemSize::Fixed(self.btf.size_of(target)?),
+                access: MemAccess::Read,
+                tie: None,
+            }),
+        }
+    }
+}
+
+/// A parameter's name and the kernel's suffix behind `__`.
+fn split_suffix(name: &str) -> (&str, &str) {
+    const SUFFIXES: [&str; 12] = [
+        "sz", "szk", "k", "ign", "uninit", "opt", "nullable", "str", "map", "const_map", "prog", "alloc",
+    ];
+    match name.rsplit_once("__") {
+        Some((front, suffix)) if !front.is_empty() && SUFFIXES.contains(&suffix) => (front, suffix),
+        _ => (name, ""),
+    }
+}
+
+fn intrinsic(name: &str) -> Option<Intrinsic> {
+    Some(match name {
+        "bpf_rcu_read_lock" => Intrinsic::RcuReadLock,
+        "bpf_rcu_read_unlock" => Intrinsic::RcuReadUnlock,
+        "bpf_preempt_disable" => Intrinsic::PreemptDisable,
+        "bpf_preempt_enable" => Intrinsic::PreemptEnable,
+        _ => return None,
+    })
+}
+
+/// The declared width of a scalar argument as bytes; kept here so that tests can state it.
+#[cfg(test)]
+pub(crate) fn width(kind: &ArgKind) -> Option<Size> {
+    match kind {
+        ArgKind::Scalar { size, .. } | ArgKind::Const { size } | ArgKind::Checked { size, .. } => Some(*size),
+        _ => None,
+    }
+}

@@ -1,0 +1,181 @@
+//! Contexts and return rules that follow from a prototype in the kernel's BTF: one 8-byte slot per argument.
+
+use opswap_bpf::btf::{BtfType, Param, Signedness};
+use opswap_bpf::insn::Size;
+use opswap_bpf::proto::{ContextArg, ContextValue, Demand, MemAccess, Nullness, ReturnRule};
+use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
+
+use crate::programs::Prototype;
+
+/// Bytes of a map's key or value that an iterator may touch; the map that it is attached to has the last word.
+const ITERATED_BUFFER: u32 = 4096;
+/// Greatest error number.
+const MAX_ERRNO: i64 = 4095;
+
+/// Arguments and return rule of an entry point.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) args: Vec<ContextArg>,
+    pub(crate) ret: ReturnRule,
+}
+
+/// The shape of an attachment point by its name; `None` when the kernel has no such point.
+pub(crate) fn shape(btf: &Btf, prototype: Prototype, name: &str) -> Option<Shape> {
+    match prototype {
+        Prototype::Tracepoint => {
+            let typedef = btf.find(&format!("btf_trace_{name}"), |ty| matches!(ty, BtfType::Typedef { .. }))?;
+            let proto = btf.pointee(btf.skip_modifiers(typedef))?;
+            // The first parameter is the tracepoint's private data; programs never see it.
+            let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::ByName };
+            let (_, params) = proto_of(btf, proto)?;
+            Some(Shape { args: slots.args(params.get(1..)?)?, ret: any() })
+        }
+        Prototype::Function | Prototype::FunctionExit => {
+            let (ret, params) = btf.func_proto(btf.find_func(name)?)?;
+            let slots = Slots { btf, demand: Demand::Untrusted, null: Nulls::Never };
+            let mut args = slots.args(params)?;
+            if prototype == Prototype::FunctionExit && !is_void(btf, ret) {
+                args.push(slots.arg("ret", ret)?);
+            }
+            Some(Shape { args, ret: any() })
+        }
+        Prototype::SecurityHook => {
+            let (ret, params) = btf.func_proto(btf.find_func(&format!("bpf_lsm_{name}"))?)?;
+            let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::ByName };
+            Some(Shape { args: slots.args(params)?, ret: hook_return(btf, name, ret) })
+        }
+        Prototype::Iterator => {
+            let (_, params) = btf.func_proto(btf.find_func(&format!("bpf_iter_{name}"))?)?;
+            let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::BehindFirst };
+            Some(Shape { args: slots.args(params)?, ret: any() })
+        }
+        Prototype::Operation => None,
+    }
+}
+
+/// The shape of operation number `op` of the table `ops`.
+pub(crate) fn operation(btf: &Btf, ops: &str, op: OpIdx) -> Option<(String, Shape)> {
+    let members = btf.members(btf.find_struct(ops)?)?;
+    let mut functions = members.iter().filter_map(|member| {
+        let proto = btf.pointee(btf.skip_modifiers(member.ty))?;
+        proto_of(btf, proto).map(|found| (member, found))
+    });
+    let (member, (ret, params)) = functions.nth(op.index())?;
+    // A stub with the same prototype may name its parameters more exactly (`…__nullable`).
+    let stub = btf.find_func(&format!("{ops}__{}", member.name)).and_then(|func| btf.func_proto(func));
+    let params = stub.map_or(params, |(_, params)| params);
+    let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::ByName };
+    let ret = if is_void(btf, ret) { ReturnRule::Void } else { any() };
+    Some((format!("{ops}::{}", member.name), Shape { args: slots.args(params)?, ret }))
+}
+
+fn any() -> ReturnRule {
+    ReturnRule::Scalar { size: Size::DW, signed: Signedness::Unsigned }
+}
+
+fn is_void(btf: &Btf, id: BtfId) -> bool {
+    matches!(btf.resolve(id), BtfType::Void)
+}
+
+fn proto_of(btf: &Btf, id: BtfId) -> Option<(BtfId, &[Param])> {
+    match btf.resolve(id) {
+        BtfType::FuncProto { ret, params } => Some((*ret, params)),
+        _ => None,
+    }
+}
+
+/// What a security hook returns: nothing, a truth value, or 0 and negative errors. A few hooks answer with counts.
+fn hook_return(btf: &Btf, name: &str, ret: BtfId) -> ReturnRule {
+    if is_void(btf, ret) {
+        return ReturnRule::Void;
+    }
+    match name {
+        "audit_rule_known" | "inode_xattr_skipcap" | "audit_rule_match" => ReturnRule::Range { min: 0, max: 1 },
+        "vm_enough_memory" | "ismaclabel" => ReturnRule::Range { min: i64::from(i32::MIN), max: i64::from(i32::MAX) },
+        _ => ReturnRule::Range { min: -MAX_ERRNO, max: 0 },
+    }
+}
+
+/// Which pointer arguments may be NULL.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Never,
+    /// Those whose name says so.
+    ByName,
+    /// All but the first: an iterator's last call has no object.
+    BehindFirst,
+}
+
+struct Slots<'a> {
+    btf: &'a Btf,
+    demand: Demand,
+    null: Nulls,
+}
+
+impl Slots<'_> {
+    fn args(&self, params: &[Param]) -> Option<Vec<ContextArg>> {
+        let mut args = Vec::new();
+        for (at, param) in params.iter().enumerate() {
+            let mut arg = self.arg(&param.name, param.ty)?;
+            let nullable = match self.null {
+                Nulls::Never => false,
+                Nulls::ByName => param.name.ends_with("__nullable"),
+                Nulls::BehindFirst => at > 0,
+            };
+            if nullable && !matches!(arg.value, ContextValue::Scalar { .. }) {
+                arg.null = Nullness::Nullable;
+            }
+            // A struct by value takes a slot for each 8 bytes.
+            let slots = self.btf.size_of(param.ty).unwrap_or(8).div_ceil(8).max(1);
+            for _ in 1..slots {
+                args.push(arg.clone());
+            }
+            args.push(arg);
+        }
+        Some(args)
+    }
+
+    fn arg(&self, name: &str, ty: BtfId) -> Option<ContextArg> {
+        let number = |size, signed| ContextValue::Scalar { size, signed };
+        let value = match self.btf.resolve(ty) {
+            BtfType::Int(int) => number(size(int.size)?, signedness(int.encoding)),
+            BtfType::Enum { size: bytes, signed, .. } | BtfType::Enum64 { size: bytes, signed, .. } => {
+                number(size(*bytes)?, *signed)
+            }
+            BtfType::Ptr { to } => self.pointer(name, *to),
+            BtfType::Struct { .. } | BtfType::Union { .. } => number(Size::DW, Signedness::Unsigned),
+            _ => return None,
+        };
+        Some(ContextArg { name: name.to_owned(), value, null: Nullness::NonNull })
+    }
+
+    fn pointer(&self, name: &str, to: BtfId) -> ContextValue {
+        let target = self.btf.skip_modifiers(to);
+        match self.btf.resolve(target) {
+            BtfType::Struct { .. } => ContextValue::Object { ty: TypeRef::host(target), demand: self.demand },
+            BtfType::Void if self.null == Nulls::BehindFirst => {
+                let access = if name == "key" { MemAccess::Read } else { MemAccess::ReadWrite };
+                ContextValue::Memory { size: ITERATED_BUFFER, access }
+            }
+            _ => ContextValue::Scalar { size: Size::DW, signed: Signedness::Unsigned },
+        }
+    }
+}
+
+pub(crate) fn size(bytes: u32) -> Option<Size> {
+    match bytes {
+        1 => Some(Size::B),
+        2 => Some(Size::H),
+        4 => Some(Size::W),
+        8 => Some(Size::DW),
+        _ => None,
+    }
+}
+
+pub(crate) fn signedness(encoding: opswap_bpf::btf::IntEncoding) -> Signedness {
+    use opswap_bpf::btf::IntEncoding;
+    match encoding {
+        IntEncoding::Signed => Signedness::Signed,
+        IntEncoding::Unsigned | IntEncoding::Char | IntEncoding::Bool => Signedness::Unsigned,
+    }
+}
