@@ -20,7 +20,7 @@ pub use args::{
     Nullness, SizeRule,
 };
 pub use entry::{
-    ContextArg, ContextField, ContextLayout, ContextValue, EntryProto, FieldAccess, FieldPolicy,
+    ContextArg, ContextField, ContextLayout, ContextValue, EntryProto, FieldAccess, FieldPolicy, LegacyLoads,
     NarrowAccess, OpPresence, OpProto, PacketRules, PointerPolicy, RecordProto, ReturnRule, Sleepable,
     StructOpsMember, StructOpsMemberKind, StructOpsProto,
 };

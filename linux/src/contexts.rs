@@ -54,12 +54,7 @@ impl Contexts {
         Ok(all)
     }
 
-    fn finish(
-        &mut self,
-        heading: &Line<'_>,
-        fields: Vec<ContextField>,
-        btf: &Btf,
-    ) -> Result<(), TableError> {
+    fn finish(&mut self, heading: &Line<'_>, fields: Vec<ContextField>, btf: &Btf) -> Result<(), TableError> {
         if !fields.is_sorted_by(|a, b| a.offset + a.size <= b.offset) {
             return Err(heading.wrong("fields overlap or are not in order"));
         }

@@ -55,7 +55,9 @@ impl Helpers {
         for line in lines(SETS, include_str!("../data/helper_sets.txt")) {
             match (line.place, &current) {
                 (Place::Heading, _) => {
-                    let ["set", name] = line.exactly()? else { return Err(line.wrong("expected `set NAME`")) };
+                    let ["set", name] = line.exactly()? else {
+                        return Err(line.wrong("expected `set NAME`"));
+                    };
                     current = Some(name.to_owned());
                 }
                 (Place::Below, Some(name)) => {

@@ -2,18 +2,17 @@
 
 use std::collections::HashMap;
 
-use opswap_bpf::btf::{BtfType, Param};
-use opswap_bpf::insn::Size;
+use opswap_bpf::btf::Param;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, FieldKind, Intrinsic, IterRole, MemAccess, MemInit, MemSize,
-    Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, FieldKind, Intrinsic, IterRole, MemAccess, MemInit,
+    MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
 use opswap_bpf::{Btf, BtfId, KfuncFlags, KfuncId, KfuncProto, TypeRef};
 use opswap_verifier::host::Unavailable;
 
-use crate::prototypes::{signedness, size};
 use crate::store::Store;
 use crate::table::{TableError, lines};
+use crate::types::{Kind, kind};
 
 const TABLE: &str = "kfuncs.txt";
 
@@ -103,22 +102,19 @@ impl Reader<'_> {
         if matches!(suffix, "nullable" | "opt") {
             null = Nullness::Nullable;
         }
-        let kind = match (suffix, self.btf.resolve(param.ty)) {
+        let kind = match (suffix, kind(self.btf, param.ty)) {
             ("ign", _) => ArgKind::Ignored,
             ("prog", _) => ArgKind::Implicit,
-            ("str", BtfType::Ptr { .. }) => ArgKind::Str,
-            ("map" | "const_map", BtfType::Ptr { .. }) => ArgKind::Map { shape: None },
+            ("str", Kind::Pointer { .. }) => ArgKind::Str,
+            ("map" | "const_map", Kind::Pointer { .. }) => ArgKind::Map { shape: None },
             ("sz", _) => ArgKind::Size { rule: SizeRule::AnyOrZero },
             ("szk", _) => ArgKind::Size { rule: SizeRule::Constant },
-            ("k", BtfType::Int(int)) => ArgKind::Const { size: size(int.size)? },
-            (_, BtfType::Int(int)) => {
-                ArgKind::Scalar { size: size(int.size)?, signed: signedness(int.encoding) }
+            ("k", Kind::Number { size, .. }) => ArgKind::Const { size },
+            (_, Kind::Number { size, signed }) => ArgKind::Scalar { size, signed },
+            (_, Kind::Pointer { to }) => self.pointer(at, suffix, to, next)?,
+            (_, Kind::Void | Kind::Struct { .. } | Kind::Union | Kind::Function { .. } | Kind::Other) => {
+                return None;
             }
-            (_, BtfType::Enum { size: bytes, signed, .. }) => {
-                ArgKind::Scalar { size: size(*bytes)?, signed: *signed }
-            }
-            (_, BtfType::Ptr { to }) => self.pointer(at, suffix, *to, next)?,
-            _ => return None,
         };
         Some(ArgProto { name: name.to_owned(), kind, null })
     }
@@ -136,8 +132,8 @@ impl Reader<'_> {
         }
         let ty = TypeRef::host(target);
         let iterates = KfuncFlags::ITER_NEW | KfuncFlags::ITER_NEXT | KfuncFlags::ITER_DESTROY;
-        match self.btf.resolve(target) {
-            BtfType::Struct { name, .. } => Some(match name.as_str() {
+        match kind(self.btf, target) {
+            Kind::Struct { name } => Some(match name {
                 "__sk_buff" | "xdp_md" | "bpf_sock_addr_kern" => ArgKind::Context,
                 "bpf_dynptr" | "bpf_dynptr_kern" if suffix == "uninit" => ArgKind::Dynptr(DynptrKind::Uninit),
                 "bpf_dynptr" | "bpf_dynptr_kern" => ArgKind::Dynptr(DynptrKind::Read),
@@ -156,8 +152,8 @@ impl Reader<'_> {
                 }
                 _ => ArgKind::Object { ty, demand: self.demand(at) },
             }),
-            BtfType::FuncProto { .. } | BtfType::Void => None,
-            _ => Some(ArgKind::Memory {
+            Kind::Function { .. } | Kind::Void => None,
+            Kind::Number { .. } | Kind::Pointer { .. } | Kind::Union | Kind::Other => Some(ArgKind::Memory {
                 size: MemSize::Fixed(self.btf.size_of(target)?),
                 access: MemAccess::ReadWrite,
                 init: MemInit::Required,
@@ -178,21 +174,21 @@ impl Reader<'_> {
     }
 
     fn result(&self, ret: BtfId, args: &[ArgProto]) -> Option<RetProto> {
-        let null = if self.flags.contains(KfuncFlags::RET_NULL) { Nullness::Nullable } else { Nullness::NonNull };
-        let kind = match self.btf.resolve(ret) {
-            BtfType::Void => RetKind::Void,
-            BtfType::Int(int) => RetKind::Scalar { size: size(int.size)?, signed: signedness(int.encoding) },
-            BtfType::Enum { size: bytes, signed, .. } => RetKind::Scalar { size: size(*bytes)?, signed: *signed },
-            BtfType::Ptr { to } => self.returned_pointer(*to, args)?,
-            _ => return None,
+        let null =
+            if self.flags.contains(KfuncFlags::RET_NULL) { Nullness::Nullable } else { Nullness::NonNull };
+        let kind = match kind(self.btf, ret) {
+            Kind::Void => RetKind::Void,
+            Kind::Number { size, signed } => RetKind::Scalar { size, signed },
+            Kind::Pointer { to } => self.returned_pointer(to, args)?,
+            Kind::Struct { .. } | Kind::Union | Kind::Function { .. } | Kind::Other => return None,
         };
         Some(RetProto { kind, null })
     }
 
     fn returned_pointer(&self, to: BtfId, args: &[ArgProto]) -> Option<RetKind> {
         let target = self.btf.skip_modifiers(to);
-        match self.btf.resolve(target) {
-            BtfType::Struct { .. } => {
+        match kind(self.btf, target) {
+            Kind::Struct { .. } => {
                 let trust = if self.flags.contains(KfuncFlags::ACQUIRE) {
                     RetTrust::Owned
                 } else if self.flags.contains(KfuncFlags::RCU_PROTECTED) {
@@ -204,13 +200,15 @@ impl Reader<'_> {
                 };
                 Some(RetKind::Object { ty: TypeRef::host(target), trust })
             }
-            BtfType::Void => {
+            Kind::Void => {
                 // A slice of a dynptr: as large as its constant size argument.
-                let at = args.iter().position(|arg| arg.kind == ArgKind::Size { rule: SizeRule::Constant })?;
+                let at =
+                    args.iter().position(|arg| arg.kind == ArgKind::Size { rule: SizeRule::Constant })?;
                 let size = MemSize::Arg(ArgIdx(u8::try_from(at).ok()?));
                 Some(RetKind::Memory { size, access: MemAccess::ReadWrite, tie: Some(ArgIdx(0)) })
             }
-            _ => Some(RetKind::Memory {
+            Kind::Function { .. } => None,
+            Kind::Number { .. } | Kind::Pointer { .. } | Kind::Union | Kind::Other => Some(RetKind::Memory {
                 size: MemSize::Fixed(self.btf.size_of(target)?),
                 access: MemAccess::Read,
                 tie: None,
@@ -221,9 +219,8 @@ impl Reader<'_> {
 
 /// A parameter's name and the kernel's suffix behind `__`.
 fn split_suffix(name: &str) -> (&str, &str) {
-    const SUFFIXES: [&str; 12] = [
-        "sz", "szk", "k", "ign", "uninit", "opt", "nullable", "str", "map", "const_map", "prog", "alloc",
-    ];
+    const SUFFIXES: [&str; 12] =
+        ["sz", "szk", "k", "ign", "uninit", "opt", "nullable", "str", "map", "const_map", "prog", "alloc"];
     match name.rsplit_once("__") {
         Some((front, suffix)) if !front.is_empty() && SUFFIXES.contains(&suffix) => (front, suffix),
         _ => (name, ""),
@@ -238,13 +235,4 @@ fn intrinsic(name: &str) -> Option<Intrinsic> {
         "bpf_preempt_enable" => Intrinsic::PreemptEnable,
         _ => return None,
     })
-}
-
-/// The declared width of a scalar argument as bytes; kept here so that tests can state it.
-#[cfg(test)]
-pub(crate) fn width(kind: &ArgKind) -> Option<Size> {
-    match kind {
-        ArgKind::Scalar { size, .. } | ArgKind::Const { size } | ArgKind::Checked { size, .. } => Some(*size),
-        _ => None,
-    }
 }

@@ -14,6 +14,7 @@
 //! | `programs` | program types by section name |
 //! | `prototypes` | contexts and return rules that follow from a BTF prototype |
 //! | `kfuncs` | kfuncs from BTF: argument kinds by type and name, flags and hooks from a table |
+//! | `types` | kinds of types |
 //! | `store` | values that are made on first use and then lent out |
 
 #![forbid(unsafe_code)]
@@ -26,6 +27,10 @@ mod programs;
 mod prototypes;
 mod store;
 mod table;
+mod types;
+
+#[cfg(test)]
+mod tests;
 
 pub use host::Linux;
 pub use table::TableError;

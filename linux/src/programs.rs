@@ -127,7 +127,10 @@ fn context_source(line: &Line<'_>, contexts: &Contexts, word: &str) -> Result<Co
         Some(_) => Err(line.wrong(format!("unknown context `{word}`"))),
         None => {
             let layout = contexts.context(word);
-            layout.cloned().map(ContextSource::Layout).ok_or_else(|| line.wrong(format!("unknown context `{word}`")))
+            layout
+                .cloned()
+                .map(ContextSource::Layout)
+                .ok_or_else(|| line.wrong(format!("unknown context `{word}`")))
         }
     }
 }

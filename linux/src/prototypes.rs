@@ -6,6 +6,7 @@ use opswap_bpf::proto::{ContextArg, ContextValue, Demand, MemAccess, Nullness, R
 use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
 
 use crate::programs::Prototype;
+use crate::types::{Kind, kind};
 
 /// Bytes of a map's key or value that an iterator may touch; the map that it is attached to has the last word.
 const ITERATED_BUFFER: u32 = 4096;
@@ -23,7 +24,8 @@ pub(crate) struct Shape {
 pub(crate) fn shape(btf: &Btf, prototype: Prototype, name: &str) -> Option<Shape> {
     match prototype {
         Prototype::Tracepoint => {
-            let typedef = btf.find(&format!("btf_trace_{name}"), |ty| matches!(ty, BtfType::Typedef { .. }))?;
+            let typedef =
+                btf.find(&format!("btf_trace_{name}"), |ty| matches!(ty, BtfType::Typedef { .. }))?;
             let proto = btf.pointee(btf.skip_modifiers(typedef))?;
             // The first parameter is the tracepoint's private data; programs never see it.
             let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::ByName };
@@ -74,14 +76,11 @@ fn any() -> ReturnRule {
 }
 
 fn is_void(btf: &Btf, id: BtfId) -> bool {
-    matches!(btf.resolve(id), BtfType::Void)
+    matches!(kind(btf, id), Kind::Void)
 }
 
 fn proto_of(btf: &Btf, id: BtfId) -> Option<(BtfId, &[Param])> {
-    match btf.resolve(id) {
-        BtfType::FuncProto { ret, params } => Some((*ret, params)),
-        _ => None,
-    }
+    if let Kind::Function { ret, params } = kind(btf, id) { Some((ret, params)) } else { None }
 }
 
 /// What a security hook returns: nothing, a truth value, or 0 and negative errors. A few hooks answer with counts.
@@ -90,8 +89,12 @@ fn hook_return(btf: &Btf, name: &str, ret: BtfId) -> ReturnRule {
         return ReturnRule::Void;
     }
     match name {
-        "audit_rule_known" | "inode_xattr_skipcap" | "audit_rule_match" => ReturnRule::Range { min: 0, max: 1 },
-        "vm_enough_memory" | "ismaclabel" => ReturnRule::Range { min: i64::from(i32::MIN), max: i64::from(i32::MAX) },
+        "audit_rule_known" | "inode_xattr_skipcap" | "audit_rule_match" => {
+            ReturnRule::Range { min: 0, max: 1 }
+        }
+        "vm_enough_memory" | "ismaclabel" => {
+            ReturnRule::Range { min: i64::from(i32::MIN), max: i64::from(i32::MAX) }
+        }
         _ => ReturnRule::Range { min: -MAX_ERRNO, max: 0 },
     }
 }
@@ -136,46 +139,31 @@ impl Slots<'_> {
     }
 
     fn arg(&self, name: &str, ty: BtfId) -> Option<ContextArg> {
-        let number = |size, signed| ContextValue::Scalar { size, signed };
-        let value = match self.btf.resolve(ty) {
-            BtfType::Int(int) => number(size(int.size)?, signedness(int.encoding)),
-            BtfType::Enum { size: bytes, signed, .. } | BtfType::Enum64 { size: bytes, signed, .. } => {
-                number(size(*bytes)?, *signed)
+        let value = match kind(self.btf, ty) {
+            Kind::Number { size, signed } => ContextValue::Scalar { size, signed },
+            Kind::Pointer { to } => self.pointer(name, to),
+            Kind::Struct { .. } | Kind::Union => {
+                ContextValue::Scalar { size: Size::DW, signed: Signedness::Unsigned }
             }
-            BtfType::Ptr { to } => self.pointer(name, *to),
-            BtfType::Struct { .. } | BtfType::Union { .. } => number(Size::DW, Signedness::Unsigned),
-            _ => return None,
+            Kind::Void | Kind::Function { .. } | Kind::Other => return None,
         };
         Some(ContextArg { name: name.to_owned(), value, null: Nullness::NonNull })
     }
 
     fn pointer(&self, name: &str, to: BtfId) -> ContextValue {
         let target = self.btf.skip_modifiers(to);
-        match self.btf.resolve(target) {
-            BtfType::Struct { .. } => ContextValue::Object { ty: TypeRef::host(target), demand: self.demand },
-            BtfType::Void if self.null == Nulls::BehindFirst => {
+        match kind(self.btf, target) {
+            Kind::Struct { .. } => ContextValue::Object { ty: TypeRef::host(target), demand: self.demand },
+            Kind::Void if self.null == Nulls::BehindFirst => {
                 let access = if name == "key" { MemAccess::Read } else { MemAccess::ReadWrite };
                 ContextValue::Memory { size: ITERATED_BUFFER, access }
             }
-            _ => ContextValue::Scalar { size: Size::DW, signed: Signedness::Unsigned },
+            Kind::Void
+            | Kind::Number { .. }
+            | Kind::Pointer { .. }
+            | Kind::Union
+            | Kind::Function { .. }
+            | Kind::Other => ContextValue::Scalar { size: Size::DW, signed: Signedness::Unsigned },
         }
-    }
-}
-
-pub(crate) fn size(bytes: u32) -> Option<Size> {
-    match bytes {
-        1 => Some(Size::B),
-        2 => Some(Size::H),
-        4 => Some(Size::W),
-        8 => Some(Size::DW),
-        _ => None,
-    }
-}
-
-pub(crate) fn signedness(encoding: opswap_bpf::btf::IntEncoding) -> Signedness {
-    use opswap_bpf::btf::IntEncoding;
-    match encoding {
-        IntEncoding::Signed => Signedness::Signed,
-        IntEncoding::Unsigned | IntEncoding::Char | IntEncoding::Bool => Signedness::Unsigned,
     }
 }

@@ -7,13 +7,16 @@ use std::sync::OnceLock;
 struct Node<K, V> {
     key: K,
     value: V,
-    next: OnceLock<Box<Self>>,
+    next: Link<K, V>,
 }
+
+/// A place for a node, set once.
+type Link<K, V> = OnceLock<Box<Node<K, V>>>;
 
 /// Values by key.
 pub(crate) struct Store<K, V> {
     hasher: RandomState,
-    buckets: Box<[OnceLock<Box<Node<K, V>>>]>,
+    buckets: Box<[Link<K, V>]>,
 }
 
 const BUCKETS: usize = 1024;
@@ -23,7 +26,7 @@ impl<K: Hash + Eq, V> Store<K, V> {
         Self { hasher: RandomState::new(), buckets: (0..BUCKETS).map(|_| OnceLock::new()).collect() }
     }
 
-    fn bucket<Q: Hash + ?Sized>(&self, key: &Q) -> &OnceLock<Box<Node<K, V>>> {
+    fn bucket<Q: Hash + ?Sized>(&self, key: &Q) -> &Link<K, V> {
         let at = self.hasher.hash_one(key) % BUCKETS as u64;
         &self.buckets[at as usize]
     }

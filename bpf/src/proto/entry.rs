@@ -89,7 +89,7 @@ impl NarrowAccess {
         if within == 0 && bytes == size {
             return true;
         }
-        let aligned = bytes != 0 && within % bytes == 0;
+        let aligned = bytes != 0 && within.is_multiple_of(bytes);
         let inside = within.checked_add(bytes).is_some_and(|end| end <= size);
         let reads = access == MemAccess::Read;
         match self {

@@ -135,14 +135,17 @@ fn memory(access: MemAccess, init: MemInit, size: MemSize) -> ArgKind {
 fn argument(line: &Line<'_>, types: &Types<'_>, word: &str, at: u8) -> Known<ArgKind> {
     if let Some(inner) = word.strip_prefix("func(").and_then(|rest| rest.strip_suffix(')')) {
         let args = arguments(line, types, inner)?;
-        return Ok(args.map(|args| ArgKind::Callback { args: args.into_iter().map(|arg| arg.kind).collect() }));
+        return Ok(
+            args.map(|args| ArgKind::Callback { args: args.into_iter().map(|arg| arg.kind).collect() })
+        );
     }
     let (word, detail) = word.split_once(':').map_or((word, None), |(word, detail)| (word, Some(detail)));
     let size = || match detail {
         Some(bytes) => line.number(bytes).map(MemSize::Fixed),
         None => Ok(MemSize::Arg(ArgIdx(at + 1))),
     };
-    let records = |names: &[&str]| names.iter().filter_map(|name| types.contexts.record_named(name)).collect();
+    let records =
+        |names: &[&str]| names.iter().filter_map(|name| types.contexts.record_named(name)).collect();
     Ok(Some(match word {
         "any" => ArgKind::Any,
         "scalar" => ArgKind::Scalar { size: Size::DW, signed: Signedness::Unsigned },
@@ -195,7 +198,8 @@ fn result(
     let (word, null) = nullable(word);
     let (word, detail) = word.split_once(':').unwrap_or((word, ""));
     let trust = if acquires { RetTrust::Owned } else { RetTrust::Trusted };
-    let object = |trust| types.btf.find_struct(detail).map(|id| RetKind::Object { ty: TypeRef::host(id), trust });
+    let object =
+        |trust| types.btf.find_struct(detail).map(|id| RetKind::Object { ty: TypeRef::host(id), trust });
     let kind = match word {
         "int" => Some(RetKind::Scalar { size: Size::DW, signed: Signedness::Unsigned }),
         "void" => Some(RetKind::Void),
@@ -215,7 +219,11 @@ fn result(
             let at = constant.and_then(|at| u8::try_from(at).ok());
             let at = at.ok_or_else(|| line.wrong("a result of constant size needs a constant argument"))?;
             let size = MemSize::Arg(ArgIdx(at));
-            Some(RetKind::Memory { size, access: MemAccess::ReadWrite, tie: (word == "slice").then_some(ArgIdx(0)) })
+            Some(RetKind::Memory {
+                size,
+                access: MemAccess::ReadWrite,
+                tie: (word == "slice").then_some(ArgIdx(0)),
+            })
         }
         _ => types.contexts.record_named(word).map(|id| RetKind::Record { id, trust }),
     };
