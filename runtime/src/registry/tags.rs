@@ -90,6 +90,8 @@ fn kind_text(kind: &ArgKind) -> Option<String> {
         ArgKind::Record { .. }
         | ArgKind::Reserved
         | ArgKind::Percpu
+        | ArgKind::Stack
+        | ArgKind::OwnedObject
         | ArgKind::Field(_)
         | ArgKind::Passed(_)
         | ArgKind::MapValue { .. }
