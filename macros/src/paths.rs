@@ -1,6 +1,6 @@
 //! [`Paths`]: how an expansion names the crate `opswap`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::Path;
 
@@ -28,6 +28,15 @@ impl Paths {
     pub(crate) fn private(&self) -> TokenStream {
         let krate = self.krate();
         quote!(#krate::__private)
+    }
+
+    /// The same, with every token at `span`, so that an expression made of it is reported there.
+    pub(crate) fn private_at(&self, span: Span) -> TokenStream {
+        let respan = |mut token: TokenTree| {
+            token.set_span(span.resolved_at(Span::call_site()));
+            token
+        };
+        self.private().into_iter().map(respan).collect()
     }
 
     /// The attributes that put a static into a link-time slice, and the place at which it was written.

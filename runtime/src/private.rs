@@ -23,13 +23,16 @@ pub use crate::declare::{
 pub use crate::registry::{OPSWAP_KFUNCS, OPSWAP_STRUCT_OPS, OPSWAP_TYPES};
 pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};
-pub use crate::types::{BtfEnum, BtfObject, BtfType, Fixed, KfuncArg, KfuncRet, OpArg, OpRet, Tied, ViaEnum};
+pub use crate::types::{
+    BtfEnum, BtfObject, BtfType, Carried, KfuncArg, KfuncRet, OpArg, OpRet, Returned, ViaEnum,
+};
 
 pub use describe::{
-    Limit, arg_shape, data_member, enumerators, legal, member, op_arg_shape, op_member, op_ret_shape,
-    rcu_member, repr_of, ret_shape,
+    Limit, data_member, enumerators, legal, member, op_arg_shape, op_member, op_ret_shape, rcu_member,
+    repr_of,
 };
 pub use op::{call, op_value};
 pub use shim::{
-    KfuncName, shim0, shim1, shim2, shim3, shim4, shim5, shim6, shim7, shim8, shim9, shim10, shim11, shim12,
+    KfuncName, Signature, kfunc0, kfunc1, kfunc2, kfunc3, kfunc4, kfunc5, kfunc6, kfunc7, kfunc8, kfunc9,
+    kfunc10, kfunc11, kfunc12,
 };

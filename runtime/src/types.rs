@@ -30,8 +30,8 @@ mod pointee;
 mod rcu;
 mod ret;
 
-pub use arg::KfuncArg;
-pub(crate) use arg::{Decode, Raw};
+pub use arg::{Carried, KfuncArg};
+pub(crate) use arg::{Carrier, Decode, Raw};
 pub use btf::{BtfObject, BtfType};
 pub use cell::{BpfCell, CellValue};
 pub use checked::{BtfEnum, ViaEnum};
@@ -44,4 +44,4 @@ pub use pod::Pod;
 pub use pointee::{Pointee, PointeeMut};
 pub use rcu::Rcu;
 pub(crate) use ret::{Encode, RetFamily};
-pub use ret::{Fixed, KfuncRet, Tied};
+pub use ret::{KfuncRet, Returned};

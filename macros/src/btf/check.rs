@@ -1,6 +1,8 @@
 //! What a described type means.
 
+use proc_macro2::Span;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Fields, GenericParam, Ident, LitStr, Type, Variant};
 
 use super::parse::{Body, Field, FieldWords, Input};
@@ -39,6 +41,8 @@ pub(crate) struct Member {
     pub(crate) limit: Limit,
     pub(crate) keeper: Keeper,
     pub(crate) tag: String,
+    /// Where a demand on the type was written: the attribute's word, or the type.
+    pub(crate) at: Span,
 }
 
 /// The body of a described type.
@@ -129,6 +133,7 @@ fn member(field: Field, errors: &mut Errors) -> Option<Member> {
         }
         return None;
     }
+    let at = rcu.as_ref().or(rw.as_ref()).map_or_else(|| field.ty.span(), Ident::span);
     let limit = match (ro, rw) {
         (Some(_), _) => Limit::ReadOnly,
         (None, Some(_)) => Limit::Writable,
@@ -137,7 +142,7 @@ fn member(field: Field, errors: &mut Errors) -> Option<Member> {
     let keeper = if rcu.is_some() { Keeper::Rcu } else { Keeper::Type };
     let tag = tag.as_ref().map(LitStr::value).unwrap_or_default();
     let name = c_name(&field.ident, name.as_ref(), errors);
-    Some(Member { name, ident: field.ident, ty: field.ty, limit, keeper, tag })
+    Some(Member { name, ident: field.ident, ty: field.ty, limit, keeper, tag, at })
 }
 
 fn enumeration(ident: &Ident, repr: &[Ident], variants: &[Variant], errors: &mut Errors) -> Option<Shape> {

@@ -1,11 +1,11 @@
 //! The description of a type as tokens. Every size and offset is a constant of the compiler.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Ident;
-use syn::spanned::Spanned;
 
 use super::check::{Described, Keeper, Limit, Member, Shape};
+use crate::paths::Paths;
 
 /// The record in the link-time slice and the traits of the type.
 pub(crate) fn codegen(described: &Described) -> TokenStream {
@@ -21,7 +21,7 @@ fn object(described: &Described, p: &TokenStream, form: &TokenStream, fields: &[
     let Described { ident, name, doc, .. } = described;
     let rust_name = ident.to_string();
     let (register, place) = (described.paths.register("OPSWAP_TYPES"), described.paths.place());
-    let members = fields.iter().map(|field| member(ident, p, field));
+    let members = fields.iter().map(|field| member(ident, &described.paths, field));
     quote! {
         const _: () = {
             impl #p::BtfType for #ident {
@@ -37,11 +37,13 @@ fn object(described: &Described, p: &TokenStream, form: &TokenStream, fields: &[
     }
 }
 
-fn member(ident: &Ident, p: &TokenStream, field: &Member) -> TokenStream {
+fn member(ident: &Ident, paths: &Paths, field: &Member) -> TokenStream {
+    let span = field.at.resolved_at(Span::call_site());
+    let p = paths.private_at(field.at);
     let Member { ident: field_ident, name, ty, tag, .. } = field;
     let make = match field.keeper {
-        Keeper::Type => quote!(member),
-        Keeper::Rcu => quote!(rcu_member),
+        Keeper::Type => Ident::new("member", span),
+        Keeper::Rcu => Ident::new("rcu_member", span),
     };
     let limit = match field.limit {
         Limit::None => quote!(None),
@@ -49,7 +51,7 @@ fn member(ident: &Ident, p: &TokenStream, field: &Member) -> TokenStream {
         Limit::Writable => quote!(Writable),
     };
     let offset = quote!(#p::core::mem::offset_of!(#ident, #field_ident));
-    quote_spanned!(ty.span()=> #p::#make::<#ty>(#name, #offset, #p::Limit::#limit, #tag))
+    quote_spanned!(span=> #p::#make::<#ty>(#name, #offset, #p::Limit::#limit, #tag))
 }
 
 fn enumeration(described: &Described, p: &TokenStream, repr: &Ident, variants: &[Ident]) -> TokenStream {

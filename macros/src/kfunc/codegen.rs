@@ -1,9 +1,9 @@
 //! The declaration of a kfunc as tokens.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned;
+use syn::{Ident, Type};
 
 use super::check::Kfunc;
 use super::flags::Side;
@@ -16,11 +16,11 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
     let p = kfunc.paths.private();
     let (register, place) = (kfunc.paths.register("OPSWAP_KFUNCS"), kfunc.paths.place());
     let names: Vec<String> = kfunc.args.iter().map(|arg| arg.name.to_string()).collect();
-    let types: Vec<_> = kfunc.args.iter().map(|arg| signature::erased(&arg.ty)).collect();
-    let shapes = types.iter().map(|ty| quote_spanned!(ty.span()=> #p::arg_shape::<#ty>()));
-    let ret = signature::erased(&kfunc.ret);
-    let ret_shape = quote_spanned!(ret.span()=> #p::ret_shape::<#ret>());
-    let shim = format_ident!("shim{}", types.len());
+    let carriers = kfunc.args.iter().map(|arg| {
+        let ty = signature::erased(&arg.ty);
+        quote_spanned!(ty.span()=> <#ty as #p::Carried>::Out)
+    });
+    let make = format_ident!("kfunc{}", kfunc.args.len());
     let flags = kfunc.flags.iter().fold(0_u32, |bits, (_, flag)| bits | flag.bit);
     let (family, tie) = match kfunc.tie {
         Tie::None => (quote!(Fixed), quote!(NONE)),
@@ -30,8 +30,11 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
             (quote!(Tied), quote!(arg(#index)))
         }
     };
+    let ret = signature::erased(&kfunc.ret);
+    let ret = quote_spanned!(ret.span()=> <#ret as #p::Returned>::#family);
+    let count = kfunc.args.len();
     let filter = kfunc.filter.iter();
-    let agree = agreements(kfunc, &p);
+    let agree = agreements(kfunc);
     quote! {
         const _: () = {
             struct __Kfunc;
@@ -39,34 +42,33 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
                 const NAME: &'static str = #name;
                 const ARGS: &'static [&'static str] = &[#(#names),*];
             }
-            const __ARGS: &[#p::ArgDecl] = &[#(#p::ArgDecl { name: #names, shape: #shapes }),*];
-            const __RET: #p::RetShape = #ret_shape;
+            const __SIG: #p::Signature<#count> = #p::#make::<__Kfunc, _, #(#carriers,)* #ret>(#ident);
             #register
-            static __DECL: #p::KfuncDecl = #p::KfuncDecl::draft(#place, #name, #doc, (__ARGS, __RET, #p::Tie::#tie))
+            static __DECL: #p::KfuncDecl = #p::KfuncDecl::draft(#place, #name, #doc, (&__SIG.args, __SIG.ret, #p::Tie::#tie))
                 .flags(#flags)
                 .sets(&[#(#programs),*], &[#(&#sets),*])
                 #(.filter(#filter))*
                 .deprecated(#deprecated)
-                .shim(#p::#shim::<__Kfunc, _, #(#types,)* #p::#family<#ret>>(#ident));
+                .shim(__SIG.shim);
             #agree
         };
     }
 }
 
-fn agreements(kfunc: &Kfunc, p: &TokenStream) -> TokenStream {
+fn agreements(kfunc: &Kfunc) -> TokenStream {
     let ret = spelt(&kfunc.ret);
-    kfunc
-        .flags
-        .iter()
-        .filter_map(|(word, flag)| flag.rule.as_ref().map(|rule| (word, rule)))
+    let ruled = kfunc.flags.iter().filter_map(|(word, flag)| flag.rule.as_ref().map(|rule| (word, rule)));
+    ruled
         .map(|(word, rule)| {
-            let check = format_ident!("{}", rule.check);
+            let span = word.span().resolved_at(Span::call_site());
+            let p = kfunc.paths.private_at(word.span());
+            let check = Ident::new(rule.check, span);
             let found = match rule.side {
                 Side::Result => format!("this function returns `{ret}`"),
                 Side::Parameters => "no parameter of this function is one".to_owned(),
             };
             let message = format!("`{word}` needs {}; {found}", rule.needs);
-            quote_spanned!(word.span()=> const _: () = #p::core::assert!(#p::agree::#check(__ARGS, &__RET), #message);)
+            quote_spanned!(span=> const _: () = #p::agree::#check(&__SIG.args, &__SIG.ret, #message);)
         })
         .collect()
 }

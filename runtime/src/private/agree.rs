@@ -1,4 +1,6 @@
 //! Whether a flag word agrees with a signature: asked of the types' shapes, in constants, at compile time.
+//!
+//! Each function takes the message for the case that it does not; the compiler shows it at the word.
 
 use crate::declare::{ArgDecl, ArgForm, DemandDecl, NullDecl, RetForm, RetShape, TrustDecl};
 
@@ -22,42 +24,57 @@ const fn first(args: &[ArgDecl], form: ArgForm) -> bool {
     !args.is_empty() && args[0].shape.form as u8 == form as u8
 }
 
+#[track_caller]
+const fn demand(agrees: bool, message: &str) {
+    if !agrees {
+        panic!("{}", message);
+    }
+}
+
 /// `acquire`.
-pub const fn acquire(_args: &[ArgDecl], ret: &RetShape) -> bool {
-    matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Owned)
+#[track_caller]
+pub const fn acquire(_args: &[ArgDecl], ret: &RetShape, message: &str) {
+    demand(matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Owned), message);
 }
 
 /// `release`.
-pub const fn release(args: &[ArgDecl], _ret: &RetShape) -> bool {
-    any(args, ArgForm::Object, Some(DemandDecl::Owned))
+#[track_caller]
+pub const fn release(args: &[ArgDecl], _ret: &RetShape, message: &str) {
+    demand(any(args, ArgForm::Object, Some(DemandDecl::Owned)), message);
 }
 
 /// `ret_null`.
-pub const fn ret_null(_args: &[ArgDecl], ret: &RetShape) -> bool {
-    matches!(ret.null, NullDecl::Nullable)
+#[track_caller]
+pub const fn ret_null(_args: &[ArgDecl], ret: &RetShape, message: &str) {
+    demand(matches!(ret.null, NullDecl::Nullable), message);
 }
 
 /// `kptr_get`.
-pub const fn kptr_get(args: &[ArgDecl], _ret: &RetShape) -> bool {
-    first(args, ArgForm::KptrSlot)
+#[track_caller]
+pub const fn kptr_get(args: &[ArgDecl], _ret: &RetShape, message: &str) {
+    demand(first(args, ArgForm::KptrSlot), message);
 }
 
 /// `rcu`.
-pub const fn rcu(args: &[ArgDecl], _ret: &RetShape) -> bool {
-    any(args, ArgForm::Object, Some(DemandDecl::Rcu))
+#[track_caller]
+pub const fn rcu(args: &[ArgDecl], _ret: &RetShape, message: &str) {
+    demand(any(args, ArgForm::Object, Some(DemandDecl::Rcu)), message);
 }
 
 /// `iter_new`, `iter_next`, `iter_destroy`.
-pub const fn iter(args: &[ArgDecl], _ret: &RetShape) -> bool {
-    first(args, ArgForm::Iter)
+#[track_caller]
+pub const fn iter(args: &[ArgDecl], _ret: &RetShape, message: &str) {
+    demand(first(args, ArgForm::Iter), message);
 }
 
 /// `rcu_protected`.
-pub const fn rcu_protected(_args: &[ArgDecl], ret: &RetShape) -> bool {
-    matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Rcu)
+#[track_caller]
+pub const fn rcu_protected(_args: &[ArgDecl], ret: &RetShape, message: &str) {
+    demand(matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Rcu), message);
 }
 
 /// `implicit_args`.
-pub const fn implicit(args: &[ArgDecl], _ret: &RetShape) -> bool {
-    any(args, ArgForm::Implicit, None)
+#[track_caller]
+pub const fn implicit(args: &[ArgDecl], _ret: &RetShape, message: &str) {
+    demand(any(args, ArgForm::Implicit, None), message);
 }

@@ -4,17 +4,7 @@ use crate::declare::{
     AccessDecl, ArgDecl, ArgForm, ArgShape, EnumeratorDecl, IntForm, MemberDecl, NullDecl, OpsMemberDecl,
     OpsMemberForm, PointerDecl, PresenceDecl, RetForm, RetShape, SleepDecl, StepKind, TypeExpr, cfi_hash,
 };
-use crate::types::{BtfType, Decode, DecodeRet, Encode, EncodeArg, KfuncArg, KfuncRet, OpArg, OpRet};
-
-/// What a type means as a kfunc's parameter.
-pub const fn arg_shape<A: KfuncArg>() -> ArgShape {
-    <A::Via as Decode<A>>::SHAPE
-}
-
-/// What a type means as a kfunc's result.
-pub const fn ret_shape<R: KfuncRet>() -> RetShape {
-    <R::Via as Encode<R>>::SHAPE
-}
+use crate::types::{BtfType, DecodeRet, EncodeArg, OpArg, OpRet};
 
 /// What a type means as an operation's parameter.
 pub const fn op_arg_shape<A: OpArg>() -> ArgShape {
@@ -45,6 +35,7 @@ pub enum Limit {
 }
 
 /// A field of type `T` at a byte offset.
+#[track_caller]
 pub const fn member<T: BtfType>(
     name: &'static str,
     offset: usize,
@@ -75,6 +66,7 @@ pub const fn member<T: BtfType>(
 }
 
 /// A field whose pointer an RCU read-side section keeps valid.
+#[track_caller]
 pub const fn rcu_member<T: BtfType>(
     name: &'static str,
     offset: usize,

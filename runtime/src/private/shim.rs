@@ -10,9 +10,9 @@
 
 use opswap_jit::RunHeader;
 
-use crate::declare::{ArgForm, ArgShape, MemRule, ShimAddr};
+use crate::declare::{ArgDecl, ArgForm, ArgShape, MemRule, RetShape, ShimAddr};
 use crate::run::{self, BadArgument, Run};
-use crate::types::{Decode, Encode, KfuncArg, KfuncRet, Raw, RetFamily};
+use crate::types::{Carrier, Decode, Encode, KfuncArg, KfuncRet, Raw, RetFamily};
 
 /// Most registers of a kfunc, the ones on the stack included.
 const MAX_REGS: usize = 12;
@@ -35,12 +35,19 @@ type Wide =
 /// Any of them, as the registry stores it.
 type Erased = unsafe extern "C" fn();
 
+/// What the macro makes of a kfunc's types, in one expression: each type is named once, so a mistake in it is reported once.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature<const N: usize> {
+    /// Parameters.
+    pub args: [ArgDecl; N],
+    /// Result.
+    pub ret: RetShape,
+    /// What compiled code calls.
+    pub shim: ShimAddr,
+}
+
 /// All registers of a call; those beyond the kfunc's own are not looked at.
 type Regs = [u64; MAX_REGS];
-
-const fn shape<A: KfuncArg>() -> ArgShape {
-    <A::Via as Decode<A>>::SHAPE
-}
 
 /// # Safety
 /// As for [`Decode::decode`], for the registers from `at` on.
@@ -132,18 +139,18 @@ fn check_aliases<K: KfuncName>(shapes: &[ArgShape], regs: &Regs) -> Result<(), B
     Ok(())
 }
 
-const fn total(shapes: &[ArgShape]) -> usize {
+/// Registers of all arguments.
+const fn total(args: &[ArgDecl]) -> usize {
     let mut regs = 0;
     let mut at = 0;
-    while at < shapes.len() {
-        regs += shapes[at].regs as usize;
+    while at < args.len() {
+        regs += args[at].shape.regs as usize;
         at += 1;
     }
-    assert!(regs <= MAX_REGS, "a kfunc takes at most 12 registers: a slice counts as two");
     regs
 }
 
-/// The value of a zero-sized function item, of which `shimN` was given one.
+/// The value of a zero-sized function item, of which `kfuncN` was given one.
 ///
 /// # Safety
 /// A value of `F` exists, and `F: Copy`.
@@ -154,17 +161,18 @@ unsafe fn item<F: Copy>() -> F {
     unsafe { std::ptr::dangling::<F>().read() }
 }
 
-macro_rules! shims {
-    ($($make:ident $call:ident $narrow:ident $wide:ident ($($arg:ident $value:ident $index:literal),*);)*) => {$(
+macro_rules! kfuncs {
+    ($($count:literal $make:ident $call:ident $narrow:ident $wide:ident ($($arg:ident $value:ident $index:literal),*);)*) => {$(
         /// A function that takes its arguments for any lifetime. (A bound `for<'x> Fn(A::At<'x>) -> R::At<'x>` cannot be written:
         /// projections do not bind `'x`.)
         #[doc(hidden)]
-        pub trait $call<'x, $($arg: KfuncArg,)* R: RetFamily> {
+        #[diagnostic::on_unimplemented(message = "a kfunc takes its arguments for any lifetime")]
+        pub trait $call<'x, $($arg: Carrier,)* R: RetFamily> {
             /// Calls it.
             fn call(self, $($value: $arg::At<'x>),*) -> R::At<'x>;
         }
 
-        impl<'x, F, $($arg: KfuncArg,)* R: RetFamily> $call<'x, $($arg,)* R> for F
+        impl<'x, F, $($arg: Carrier,)* R: RetFamily> $call<'x, $($arg,)* R> for F
         where
             F: Fn($($arg::At<'x>),*) -> R::At<'x>,
         {
@@ -174,78 +182,82 @@ macro_rules! shims {
             }
         }
 
-        /// The shim of a kfunc with so many Rust parameters.
+        /// The signature of a kfunc with so many Rust parameters.
         #[doc(hidden)]
-        pub const fn $make<K, F, $($arg,)* R>(_kfunc: F) -> ShimAddr
+        #[track_caller]
+        pub const fn $make<K, F, $($arg,)* R>(_kfunc: F) -> Signature<$count>
         where
             K: KfuncName,
             F: for<'x> $call<'x, $($arg,)* R> + Copy + 'static,
-            $($arg: KfuncArg,)*
+            $($arg: Carrier,)*
             R: RetFamily,
         {
-            if const { total(&[$(shape::<$arg>()),*]) } <= 5 {
+            let args = [$(ArgDecl { name: K::ARGS[$index], shape: $arg::SHAPE }),*];
+            assert!(total(&args) <= MAX_REGS, "a kfunc takes at most 12 registers: a slice counts as two");
+            let shim = if total(&args) <= 5 {
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
-                ShimAddr(unsafe { std::mem::transmute::<Narrow, Erased>($narrow::<K, F, $($arg,)* R>) })
+                unsafe { std::mem::transmute::<Narrow, Erased>($narrow::<K, F, $($arg,)* R>) }
             } else {
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
-                ShimAddr(unsafe { std::mem::transmute::<Wide, Erased>($wide::<K, F, $($arg,)* R>) })
-            }
+                unsafe { std::mem::transmute::<Wide, Erased>($wide::<K, F, $($arg,)* R>) }
+            };
+            Signature { args, ret: R::SHAPE, shim: ShimAddr(shim) }
         }
 
-        unsafe extern "C" fn $narrow<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: KfuncArg,)* R: RetFamily>(
+        unsafe extern "C" fn $narrow<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: Carrier,)* R: RetFamily>(
             r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
         ) -> u64 {
             let regs = [r1, r2, r3, r4, r5, 0, 0, 0, 0, 0, 0, 0];
-            let body = |run: &Run<'_>| shims!(@body K F R regs run ($($arg $value $index),*));
+            let body = |run: &Run<'_>| kfuncs!(@body K F R regs run ($($arg $value $index),*));
             // SAFETY: `run` is what compiled code passed.
             unsafe { run::shim(run, K::NAME, body) }
         }
 
-        unsafe extern "C" fn $wide<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: KfuncArg,)* R: RetFamily>(
+        unsafe extern "C" fn $wide<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: Carrier,)* R: RetFamily>(
             r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
             s6: u64, s7: u64, s8: u64, s9: u64, s10: u64, s11: u64, s12: u64,
         ) -> u64 {
             let regs = [r1, r2, r3, r4, r5, s6, s7, s8, s9, s10, s11, s12];
-            let body = |run: &Run<'_>| shims!(@body K F R regs run ($($arg $value $index),*));
+            let body = |run: &Run<'_>| kfuncs!(@body K F R regs run ($($arg $value $index),*));
             // SAFETY: `run` is what compiled code passed.
             unsafe { run::shim(run, K::NAME, body) }
         }
     )*};
     (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ()) => {{
         let _ = &$regs;
-        // SAFETY: `shimN` was given a value of `F`.
+        // SAFETY: `kfuncN` was given a value of `F`.
         let kfunc = unsafe { item::<$F>() };
         Ok(encode(kfunc.call(), $run))
     }};
     (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ($($arg:ident $value:ident $index:literal),+)) => {{
-        if const { may_alias(&[$(shape::<$arg>()),*]) } {
-            check_aliases::<$K>(const { &[$(shape::<$arg>()),*] }, &$regs)?;
+        if const { may_alias(&[$($arg::SHAPE),*]) } {
+            check_aliases::<$K>(const { &[$($arg::SHAPE),*] }, &$regs)?;
         }
         let mut at = 0;
         $(
             // SAFETY: the registers are what compiled code passed; the verifier proved them against the shapes.
             let $value = unsafe { decode::<$K, $arg::At<'_>>(&$regs, at, $index, $run) }?;
-            at += const { shape::<$arg>().regs as usize };
+            at += const { $arg::SHAPE.regs as usize };
         )+
         let _ = at;
-        // SAFETY: `shimN` was given a value of `F`.
+        // SAFETY: `kfuncN` was given a value of `F`.
         let kfunc = unsafe { item::<$F>() };
         Ok(encode(kfunc.call($($value),+), $run))
     }};
 }
 
-shims! {
-    shim0 Call0 narrow0 wide0 ();
-    shim1 Call1 narrow1 wide1 (A a 0);
-    shim2 Call2 narrow2 wide2 (A a 0, B b 1);
-    shim3 Call3 narrow3 wide3 (A a 0, B b 1, C c 2);
-    shim4 Call4 narrow4 wide4 (A a 0, B b 1, C c 2, D d 3);
-    shim5 Call5 narrow5 wide5 (A a 0, B b 1, C c 2, D d 3, E e 4);
-    shim6 Call6 narrow6 wide6 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5);
-    shim7 Call7 narrow7 wide7 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6);
-    shim8 Call8 narrow8 wide8 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7);
-    shim9 Call9 narrow9 wide9 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8);
-    shim10 Call10 narrow10 wide10 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9);
-    shim11 Call11 narrow11 wide11 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10);
-    shim12 Call12 narrow12 wide12 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10, N n 11);
+kfuncs! {
+    0 kfunc0 Call0 narrow0 wide0 ();
+    1 kfunc1 Call1 narrow1 wide1 (A a 0);
+    2 kfunc2 Call2 narrow2 wide2 (A a 0, B b 1);
+    3 kfunc3 Call3 narrow3 wide3 (A a 0, B b 1, C c 2);
+    4 kfunc4 Call4 narrow4 wide4 (A a 0, B b 1, C c 2, D d 3);
+    5 kfunc5 Call5 narrow5 wide5 (A a 0, B b 1, C c 2, D d 3, E e 4);
+    6 kfunc6 Call6 narrow6 wide6 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5);
+    7 kfunc7 Call7 narrow7 wide7 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6);
+    8 kfunc8 Call8 narrow8 wide8 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7);
+    9 kfunc9 Call9 narrow9 wide9 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8);
+    10 kfunc10 Call10 narrow10 wide10 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9);
+    11 kfunc11 Call11 narrow11 wide11 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10);
+    12 kfunc12 Call12 narrow12 wide12 (A a 0, B b 1, C c 2, D d 3, E e 4, G g 5, H h 6, I i 7, J j 8, L l 9, M m 10, N n 11);
 }

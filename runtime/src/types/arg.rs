@@ -49,3 +49,33 @@ pub unsafe trait Decode<T> {
     /// The registers hold what `SHAPE` demands, and what they point to stays so until the call is over.
     unsafe fn decode(raw: Raw<'_>) -> Result<T, u64>;
 }
+
+/// A parameter's type by way of the macro: the projection names it once.
+#[doc(hidden)]
+pub trait Carried {
+    /// What the signature is made of.
+    type Out: Carrier;
+}
+
+impl<A: KfuncArg> Carried for A {
+    type Out = Carry<A>;
+}
+
+/// Stands for a parameter's type.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Carry<A>(std::marker::PhantomData<A>);
+
+/// Stands for a parameter's type.
+#[doc(hidden)]
+pub trait Carrier {
+    /// The type for a call of this lifetime.
+    type At<'x>: KfuncArg;
+    /// Its meaning.
+    const SHAPE: ArgShape;
+}
+
+impl<A: KfuncArg> Carrier for Carry<A> {
+    type At<'x> = A::At<'x>;
+    const SHAPE: ArgShape = <A::Via as Decode<A>>::SHAPE;
+}

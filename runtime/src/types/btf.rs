@@ -32,7 +32,7 @@ pub trait BtfType {
     label = "not a type that programs know",
     note = "derive it: `#[derive(opswap::Btf)]` with `#[repr(C)]`"
 )]
-pub trait BtfObject: BtfType + 'static {
+pub trait BtfObject: BtfType + Sized + 'static {
     /// Its key.
     #[doc(hidden)]
     const KEY: TypeKey;

@@ -69,6 +69,7 @@ const fn object<T: BtfObject>(demand: DemandDecl) -> ArgShape {
 }
 
 // SAFETY: the shape asks for a trusted pointer to a `T`.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: BtfObject> Pointee for T {
     const SHARED: ArgShape = object::<T>(DemandDecl::Trusted);
 
@@ -80,6 +81,7 @@ unsafe impl<T: BtfObject> Pointee for T {
 }
 
 // SAFETY: the shape asks for an exclusive pointer to a `T`.
+#[diagnostic::do_not_recommend]
 unsafe impl<T: BtfObject> PointeeMut for T {
     const EXCLUSIVE: ArgShape = object::<T>(DemandDecl::Exclusive);
 

@@ -26,10 +26,27 @@ pub trait KfuncRet: Sized {
 }
 
 /// The result of a kfunc as its arguments' lifetime varies.
+#[diagnostic::on_unimplemented(message = "a kfunc cannot return a `{Self}`")]
 #[doc(hidden)]
 pub trait RetFamily {
     /// The result for arguments of this lifetime.
     type At<'x>: KfuncRet;
+    /// Its meaning.
+    const SHAPE: RetShape;
+}
+
+/// A result's type by way of the macro: the projection names it once.
+#[doc(hidden)]
+pub trait Returned {
+    /// If it borrows from an argument.
+    type Tied;
+    /// If it borrows from none.
+    type Fixed;
+}
+
+impl<R: KfuncRet> Returned for R {
+    type Tied = Tied<R>;
+    type Fixed = Fixed<R>;
 }
 
 /// A result that borrows from an argument.
@@ -44,10 +61,12 @@ pub struct Fixed<R>(std::marker::PhantomData<R>);
 
 impl<R: KfuncRet> RetFamily for Tied<R> {
     type At<'x> = R::At<'x>;
+    const SHAPE: RetShape = <R::Via as Encode<R>>::SHAPE;
 }
 
 impl<R: KfuncRet + 'static> RetFamily for Fixed<R> {
     type At<'x> = R;
+    const SHAPE: RetShape = <R::Via as Encode<R>>::SHAPE;
 }
 
 /// Converts a `T` to what `R0` holds.

@@ -1,0 +1,9 @@
+use opswap::Btf;
+
+#[derive(Btf, Clone, Copy)]
+enum Mode {
+    Slow,
+    Fast,
+}
+
+fn main() {}

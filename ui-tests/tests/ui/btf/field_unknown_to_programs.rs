@@ -1,0 +1,9 @@
+use opswap::Btf;
+
+#[derive(Btf)]
+#[repr(C)]
+struct Flow {
+    name: String,
+}
+
+fn main() {}

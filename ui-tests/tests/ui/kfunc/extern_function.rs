@@ -1,0 +1,8 @@
+use opswap::kfunc;
+
+#[kfunc]
+extern "C" fn one() -> u32 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use opswap::kfunc;
+
+#[kfunc(sleepable = true)]
+fn one() -> u32 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use opswap::kfunc;
+
+trait Window {
+    #[kfunc]
+    fn window() -> u32;
+}
+
+fn main() {}

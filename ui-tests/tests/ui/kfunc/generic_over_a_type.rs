@@ -1,0 +1,14 @@
+use opswap::{Btf, kfunc};
+
+#[derive(Btf)]
+#[repr(C)]
+struct Flow {
+    cwnd: u32,
+}
+
+#[kfunc]
+fn first<T>(flow: &Flow) -> u32 {
+    flow.cwnd
+}
+
+fn main() {}

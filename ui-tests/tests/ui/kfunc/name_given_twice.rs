@@ -1,0 +1,8 @@
+use opswap::kfunc;
+
+#[kfunc(name = "a", name = "b")]
+fn one() -> u32 {
+    1
+}
+
+fn main() {}

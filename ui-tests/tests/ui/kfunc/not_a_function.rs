@@ -1,0 +1,8 @@
+use opswap::kfunc;
+
+#[kfunc]
+struct Flow {
+    cwnd: u32,
+}
+
+fn main() {}

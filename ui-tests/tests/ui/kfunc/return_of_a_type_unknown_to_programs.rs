@@ -1,0 +1,8 @@
+use opswap::kfunc;
+
+#[kfunc]
+fn text() -> String {
+    String::new()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use opswap::struct_ops;
+
+#[struct_ops]
+enum Ops {
+    Init,
+}
+
+fn main() {}

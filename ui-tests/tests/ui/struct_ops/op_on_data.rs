@@ -1,0 +1,10 @@
+use opswap::struct_ops;
+
+#[struct_ops]
+struct Ops {
+    init: fn(number: u32),
+    #[op(required)]
+    flags: u32,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use opswap::struct_ops;
+
+#[struct_ops]
+struct Ops {
+    #[op(required, unsupported)]
+    init: fn(number: u32),
+}
+
+fn main() {}
