@@ -1,8 +1,0 @@
-use opswap::struct_ops;
-
-#[struct_ops]
-struct Ops {
-    init: fn(number: u32),
-}
-
-fn main() {}
