@@ -118,6 +118,9 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Dynptr(_) => Err(Reason::Unsupported { what: "dynptr arguments" }),
         ArgKind::Iter { .. } => Err(Reason::Unsupported { what: "iterator arguments" }),
         ArgKind::Callback { .. } => Err(Reason::Unsupported { what: "callback arguments" }),
+        ArgKind::Stack | ArgKind::OwnedObject => {
+            Err(Reason::Unsupported { what: "stack and owned-object arguments" })
+        }
     }
 }
 
