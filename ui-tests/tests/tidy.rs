@@ -37,6 +37,8 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/run.rs",
     "runtime/src/struct_ops/hazard.rs",
     "runtime/src/struct_ops/pin.rs",
+    "runtime/src/struct_ops/tests.rs",
+    "runtime/src/struct_ops/tests/life.rs",
     "runtime/src/types/arg.rs",
     "runtime/src/types/checked.rs",
     "runtime/src/types/constant.rs",
