@@ -4,6 +4,7 @@
 pub mod declare;
 mod enter;
 mod error;
+pub mod header;
 pub mod helpers;
 mod interpret;
 pub mod loader;

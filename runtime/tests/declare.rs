@@ -85,7 +85,8 @@ fn every_declaration_is_collected() {
 #[test]
 fn the_interface_is_the_whole_contract() {
     let inside = opswap::registry::Registry::collect().expect("sound declarations");
-    let read = opswap::registry::Registry::from_interface(opswap::bpf::Btf::clone(inside.btf())).expect("an interface");
+    let read = opswap::registry::Registry::from_interface(opswap::bpf::Btf::clone(inside.btf()))
+        .expect("an interface");
     assert_eq!(inside.kfuncs().len(), 5);
     assert!(inside.kfuncs().iter().zip(read.kfuncs()).all(|(a, b)| a.proto == b.proto && a.doc == b.doc));
     assert!(inside.tables().iter().zip(read.tables()).all(|(a, b)| a.proto == b.proto));
