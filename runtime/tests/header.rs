@@ -15,7 +15,7 @@ struct Conn {
     seen: u64,
     last: Stamp,
     history: [Stamp; 3],
-    next: *mut Conn,
+    next: Option<Box<Conn>>,
     #[btf(skip)]
     notes: String,
 }
@@ -83,7 +83,7 @@ fn says_what_authors_need() {
     for expected in [
         "struct Conn;\n",
         "/* A connection. */\nstruct Conn {\n\tunsigned int id;\n\tunsigned char __hidden0[20];\n\tenum Mode mode;\n",
-        "enum Mode : unsigned char {\n\tMODE_IDLE = 0,\n\tMODE_BUSY = 9,\n};",
+        "enum Mode : unsigned char {\n\tMode_Idle = 0,\n\tMode_Busy = 9,\n};",
         "extern struct Conn *conn_find(unsigned int id, enum Mode mode, enum Wide wide) __ksym;",
         " * The caller owns what it gets. * / not the end\n * [acquire, ret_null]\n */\n",
         "__ksym __attribute__((deprecated(\"use \\\"conn_find\\\"\")));",
