@@ -14,6 +14,7 @@
 //! | `programs` | program types by section name |
 //! | `prototypes` | contexts and return rules that follow from a BTF prototype |
 //! | `kfuncs` | kfuncs from BTF: argument kinds by type and name, flags and hooks from a table |
+//! | `resolve` | imports of object files |
 //! | `types` | kinds of types |
 //! | `store` | values that are made on first use and then lent out |
 
