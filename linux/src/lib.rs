@@ -26,6 +26,7 @@ pub mod host;
 mod kfuncs;
 mod programs;
 mod prototypes;
+mod resolve;
 mod store;
 mod table;
 mod types;
