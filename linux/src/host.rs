@@ -10,7 +10,7 @@ use opswap_bpf::proto::{
 use opswap_bpf::{
     Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, KfuncProto, ProgramKind, RecordId, TypeRef,
 };
-use opswap_verifier::host::{Host, Unavailable};
+use opswap_verifier::host::{Host, Policy, Unavailable};
 
 use crate::contexts::Contexts;
 use crate::helpers::Helpers;
@@ -101,6 +101,10 @@ impl Linux {
 }
 
 impl Host for Linux {
+    fn policy(&self) -> Policy {
+        Policy::LINUX
+    }
+
     fn btf(&self, space: BtfSpace) -> Option<&Btf> {
         match space {
             BtfSpace::Host => Some(&self.btf),

@@ -112,8 +112,6 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         }
         ArgKind::Record { .. } => Err(Reason::Unsupported { what: "record arguments" }),
         ArgKind::Reserved => Err(Reason::Unsupported { what: "reserved memory arguments" }),
-        ArgKind::Stack => Err(Reason::Unsupported { what: "stack arguments" }),
-        ArgKind::OwnedObject => Err(Reason::Unsupported { what: "arguments that own any object" }),
         ArgKind::Percpu => Err(Reason::Unsupported { what: "per-CPU arguments" }),
         ArgKind::Field(_) => Err(Reason::Unsupported { what: "special field arguments" }),
         ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
