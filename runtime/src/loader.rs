@@ -64,7 +64,15 @@ impl ObjectFile {
     /// # Errors
     /// Names the section and the byte offset that could not be read or make no sense.
     pub fn parse(bytes: &[u8]) -> Result<Self, ObjectError> {
-        parse::parse(bytes)
+        Self::parse_with(bytes, &|_| None)
+    }
+
+    /// Like [`ObjectFile::parse`], with the host's configuration values: what `extern … __kconfig` variables hold.
+    ///
+    /// # Errors
+    /// As [`ObjectFile::parse`].
+    pub fn parse_with(bytes: &[u8], config: &dyn Fn(&str) -> Option<u64>) -> Result<Self, ObjectError> {
+        parse::parse(bytes, config)
     }
 
     /// Lays out program number `program` for the host behind `resolve`: its own slots first, then those of every

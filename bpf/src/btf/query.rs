@@ -65,6 +65,7 @@ impl Btf {
                 }
                 BtfType::Int(int) => int.size,
                 BtfType::Ptr { .. } => 8,
+                BtfType::Enum { size: 0, .. } => return None,
                 BtfType::Struct { size, .. }
                 | BtfType::Union { size, .. }
                 | BtfType::Enum { size, .. }

@@ -164,9 +164,6 @@ impl<'a> Names<'a> {
             .and_then(|rest| CStr::from_bytes_until_nul(rest).ok())
             .ok_or_else(|| format!("name offset {offset:#x} is not in the string section"))?;
         let name = name.to_str().map_err(|_| format!("the name at {offset:#x} is not UTF-8"))?;
-        if let Some(control) = name.bytes().find(|byte| byte.is_ascii_control()) {
-            return Err(format!("the name at {offset:#x} contains the control character {control:#04x}"));
-        }
         self.budget = self
             .budget
             .checked_sub(name.len())
@@ -196,10 +193,23 @@ fn read_record(records: &mut Cursor<'_>, names: &mut Names<'_>) -> Result<BtfTyp
     let kind = KindNumber::from_number(number)
         .ok_or_else(|| start.error(format!("unknown kind {number}; kinds 1 to 19 are known")))?;
     let name = names.get(name_offset).map_err(|reason| start.error(reason))?;
+    // Tags hold any text that stood in the source.
+    if !matches!(kind, KindNumber::DeclTag | KindNumber::TypeTag) {
+        check_name(name_offset, &name).map_err(|reason| start.error(reason))?;
+    }
     let flag = if info >> 31 == 0 { Wire::Clear } else { Wire::Set };
     let record = Record { name, vlen: (info & 0xffff) as usize, flag, word };
     check_head(kind, &record).map_err(|reason| start.error(format!("{}: {reason}", kind.word())))?;
     read_body(kind, record, records, names)
+}
+
+fn check_name(offset: u32, name: &str) -> Result<(), String> {
+    match name.bytes().find(|byte| byte.is_ascii_control()) {
+        Some(control) => {
+            Err(format!("the name at {offset:#x} contains the control character {control:#04x}"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Rules about the common words, by kind.
@@ -395,6 +405,9 @@ fn read_param(mut entry: Cursor<'_>, names: &mut Names<'_>) -> Result<Param, Btf
 impl Cursor<'_> {
     fn name(&mut self, names: &mut Names<'_>) -> Result<String, BtfError> {
         let at = self.clone();
-        names.get(self.u32()?).map_err(|reason| at.error(reason))
+        let offset = self.u32()?;
+        let name = names.get(offset).map_err(|reason| at.error(reason))?;
+        check_name(offset, &name).map_err(|reason| at.error(reason))?;
+        Ok(name)
     }
 }

@@ -230,6 +230,8 @@ impl Btf {
                     ));
                 }
             }
+            // `enum NAME;` alone has neither values nor a size.
+            BtfType::Enum { size: 0, values, .. } if values.is_empty() => {}
             BtfType::Enum { size, .. } | BtfType::Enum64 { size, .. } => {
                 if !matches!(size, 1 | 2 | 4 | 8) {
                     return Err(format!("size is {size}; expected 1, 2, 4 or 8"));

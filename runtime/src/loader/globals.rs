@@ -1,4 +1,5 @@
-//! Global data: `.rodata…`, `.data…` and `.bss…` as arrays with one entry, and the layout that compilers leave open.
+//! Global data: `.rodata…`, `.data…` and `.bss…` as arrays with one entry, the arena's variables, configuration values,
+//! and the layout that compilers leave open.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use opswap_bpf::btf::DatasecVar;
 use opswap_bpf::map::{BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, MapKind};
 use opswap_bpf::{Btf, BtfId, BtfType, MapProto};
 
-use super::elf::{Elf, Place, Section, SymbolKind};
+use super::elf::{Binding, Content, Elf, Place, Section, SymbolKind};
 use super::error::ObjectError;
 use super::fields::special_fields;
 use super::image::{MapImage, MapOrigin};
+use super::parse::{Reader, Role};
 
 /// Fills in sizes and offsets of DATASECs from the section headers and symbols: in an object they are 0, with
 /// relocations in `.rel.BTF` for the static linker.
@@ -83,3 +85,76 @@ pub(super) fn global_map(
     };
     Ok(MapImage { proto: Arc::new(proto), initial: Some(initial), origin, entries: Vec::new() })
 }
+
+/// What the host says of a configuration value (`LINUX_KERNEL_VERSION`, `CONFIG_HZ`).
+pub(super) type Config<'a> = &'a dyn Fn(&str) -> Option<u64>;
+
+/// Section of variables in the arena (clang's address space 1).
+const ARENA_SECTION: &str = ".addr_space.1";
+
+/// Gives the variables of the arena to the object's arena map.
+pub(super) fn arena_globals(reader: &mut Reader<'_>) -> Result<(), ObjectError> {
+    let Some(at) = reader.elf.section(ARENA_SECTION) else { return Ok(()) };
+    let arena = reader.maps.iter().position(|map| map.proto.kind == MapKind::Arena);
+    let Some(arena) = arena else { return Ok(()) };
+    let Section { data, size, .. } = reader.elf.sections[at];
+    reader.charge(ARENA_SECTION, size)?;
+    let mut initial = data.to_vec();
+    initial.resize(usize::try_from(size).unwrap_or(usize::MAX), 0);
+    reader.maps[arena].initial = Some(initial);
+    reader.roles[at] = Role::Global(u32::try_from(arena).unwrap_or(u32::MAX));
+    Ok(())
+}
+
+/// Lays out `.kconfig`: a read-only map with the values that the host knows; a weak one that it does not know is 0. A
+/// strong one stays an import, which programs that use it cannot link.
+pub(super) fn config_values(reader: &mut Reader<'_>, config: Config<'_>) -> Result<(), ObjectError> {
+    const SECTION: &str = ".kconfig";
+    let Some(btf) = &mut reader.btf else { return Ok(()) };
+    let Some(datasec) = btf.find(SECTION, |ty| matches!(ty, BtfType::Datasec { .. })) else { return Ok(()) };
+    let Some(BtfType::Datasec { vars, .. }) = btf.get(datasec) else { return Ok(()) };
+    let mut vars = vars.clone();
+    let undefined: HashMap<&str, (usize, Binding)> = reader
+        .elf
+        .symbols
+        .iter()
+        .enumerate()
+        .filter(|(_, symbol)| symbol.place == Place::Undefined)
+        .map(|(at, symbol)| (symbol.name, (at, symbol.binding)))
+        .collect();
+    let map = u32::try_from(reader.maps.len()).unwrap_or(u32::MAX);
+    let mut bytes = Vec::new();
+    let mut placed = Vec::new();
+    for var in &mut vars {
+        let size = btf.size_of(var.ty).filter(|&size| size <= MAX_CONFIG_BYTES).unwrap_or(0);
+        let start = bytes.len().next_multiple_of(8);
+        bytes.resize(start + size as usize, 0);
+        (var.offset, var.size) = (u32::try_from(start).unwrap_or(u32::MAX), size);
+        let name = btf.name_of(var.ty);
+        let Some(&(symbol, binding)) = undefined.get(name) else { continue };
+        match config(name) {
+            Some(value) => {
+                let value = value.to_le_bytes();
+                let len = (size as usize).min(value.len());
+                bytes[start..start + len].copy_from_slice(&value[..len]);
+            }
+            None if binding == Binding::Weak => {}
+            None => continue,
+        }
+        placed.push((symbol, (map, var.offset)));
+    }
+    if placed.is_empty() {
+        return Ok(());
+    }
+    let size = bytes.len() as u64;
+    btf.complete_datasec(datasec, u32::try_from(size).unwrap_or(u32::MAX), vars);
+    reader.charge(SECTION, size)?;
+    reader.config_of = placed.into_iter().collect();
+    let section =
+        Section { name: SECTION, data: &bytes, size, content: Content::Data, relocations: Vec::new() };
+    reader.maps.push(global_map(&section, MapOrigin::Rodata, reader.btf.as_ref())?);
+    Ok(())
+}
+
+/// Bytes of one configuration value: a number, or a string as the kernel's configuration has them.
+const MAX_CONFIG_BYTES: u32 = 4096;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use opswap_bpf::btf::Member;
+use opswap_bpf::btf::{Member, VarLinkage};
 use opswap_bpf::map::MapKind;
 use opswap_bpf::{Btf, BtfId, BtfType, MapProto};
 
@@ -43,6 +43,11 @@ pub(super) fn declared_maps(reader: &mut Reader<'_>) -> Result<(), ObjectError> 
             return Err(fail(var.offset, "expected a variable".into()));
         };
         let name = declared.name.as_str();
+        if declared.linkage == VarLinkage::Extern {
+            let reason =
+                format!("map `{name}` is only declared here: join the objects first (`bpftool gen object`)");
+            return Err(fail(var.offset, reason));
+        }
         let proto = Declaration { btf, name }
             .read(declared.ty, Nesting::Outer)
             .map_err(|why| fail(var.offset, format!("map `{name}`: {why}")))?;

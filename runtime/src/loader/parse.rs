@@ -12,7 +12,7 @@ use super::ObjectFile;
 use super::code::{Code, CodeSection, Function, SLOT};
 use super::elf::{Binding, Content, Elf, Place, Section, Symbol, SymbolKind, Visibility};
 use super::error::ObjectError;
-use super::globals::{complete_datasecs, global_map};
+use super::globals::{Config, arena_globals, complete_datasecs, config_values, global_map};
 use super::image::{
     Autoload, Extern, ExternKind, LinkKind, MapImage, MapOrigin, ProgramImage, Strength, StructOpsImage,
 };
@@ -56,10 +56,12 @@ pub(super) struct Reader<'a> {
     pub(super) externs: Vec<Extern>,
     /// By symbol index.
     pub(super) extern_of: HashMap<usize, usize>,
+    /// Configuration values by symbol index: map and offset.
+    pub(super) config_of: HashMap<usize, (u32, u32)>,
     copied: u64,
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<ObjectFile, ObjectError> {
+pub(super) fn parse(bytes: &[u8], config: Config<'_>) -> Result<ObjectFile, ObjectError> {
     let elf = Elf::parse(bytes)?;
     let btf_error = |section| move |source: BtfError| ObjectError::Btf { section, source };
     let data_of = |name| elf.section(name).map(|at| elf.sections[at].data);
@@ -82,6 +84,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ObjectFile, ObjectError> {
         struct_ops: Vec::new(),
         externs: Vec::new(),
         extern_of: HashMap::new(),
+        config_of: HashMap::new(),
         copied: 0,
     };
     if let Some(mut btf) = reader.btf.take() {
@@ -92,6 +95,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ObjectFile, ObjectError> {
     reader.functions()?;
     declared_maps(&mut reader)?;
     reader.globals()?;
+    arena_globals(&mut reader)?;
+    config_values(&mut reader, config)?;
     reader.externs();
     for at in 0..reader.code.sections.len() {
         reader.code.sections[at].references = references(&reader, at)?;
@@ -297,7 +302,10 @@ impl Reader<'_> {
         used.dedup();
         for index in used {
             let symbol = &symbols[index];
-            if symbol.place != Place::Undefined || symbol.name.is_empty() {
+            if symbol.place != Place::Undefined
+                || symbol.name.is_empty()
+                || self.config_of.contains_key(&index)
+            {
                 continue;
             }
             let strength = match symbol.binding {

@@ -57,6 +57,9 @@ fn target(reader: &Reader<'_>, relocation: &Relocation, slot: &[u8; 8]) -> Resul
     let section = match symbol.place {
         Place::Section(section) => section,
         Place::Undefined => {
+            if let Some(&(map, offset)) = reader.config_of.get(&relocation.symbol) {
+                return Ok(Target::Data { map, offset });
+            }
             let import = reader.extern_of.get(&relocation.symbol).copied();
             return import.map(Target::Extern).ok_or_else(|| "refers to a symbol without a name".into());
         }
