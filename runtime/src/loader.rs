@@ -13,11 +13,13 @@
 //! | `maps`, `globals`, `fields` | declared maps, global data, special fields of values |
 //! | `tables` | `.struct_ops` |
 //! | `link` | one program with its subprograms, for one host |
+//! | `agree` | the structs that a program shares with its host |
 //! | `core` | CO-RE relocations |
 //! | `error` | [`ObjectError`]: what is wrong, in which section, at which byte |
 //! | `image` | [`ProgramImage`], [`MapImage`], [`StructOpsImage`], [`Extern`]: what an object contains |
 //! | `resolve` | [`Resolve`]: the host's answers to imports |
 
+mod agree;
 mod code;
 mod core;
 mod elf;
@@ -32,10 +34,11 @@ mod references;
 mod resolve;
 mod tables;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use opswap_bpf::program::License;
-use opswap_bpf::{Btf, Program, ProgramKind};
+use opswap_bpf::{Btf, BtfId, Program, ProgramKind};
 
 pub use error::{ElfProblem, ObjectError};
 pub use image::{
@@ -53,6 +56,8 @@ pub struct ObjectFile {
     /// Index into the code's functions for each program, ascending.
     entries: Vec<usize>,
     code: code::Code,
+    /// Types whose offsets CO-RE relocations take from the host.
+    relocated: HashSet<BtfId>,
     maps: Vec<MapImage>,
     struct_ops: Vec<StructOpsImage>,
     externs: Vec<Extern>,

@@ -1,6 +1,6 @@
 //! [`ObjectError`]: why an object file could not be read or linked.
 
-use opswap_bpf::btf::BtfError;
+use opswap_bpf::btf::{BtfError, Mismatch};
 use opswap_bpf::{DecodeError, InsnIdx};
 
 use super::resolve::ResolveError;
@@ -82,6 +82,14 @@ pub enum ObjectError {
         name: String,
         /// Why.
         source: ResolveError,
+    },
+    /// The object and the host mean different structs by one name.
+    #[error("program `{program}`: {source}")]
+    Mismatch {
+        /// Program that shares it with the host.
+        program: String,
+        /// Both declarations as C.
+        source: Box<Mismatch>,
     },
     /// There is no program with this index.
     #[error("there is no program {index}: the object has {programs}")]

@@ -10,6 +10,7 @@ use opswap_bpf::proto::Sleepable;
 use opswap_bpf::{HelperId, Insn, InsnIdx, MapId, Program, ProgramKind, decode};
 
 use super::ObjectFile;
+use super::agree::agree;
 use super::code::{Function, Reference, SLOT, Target, within};
 use super::core;
 use super::error::ObjectError;
@@ -49,6 +50,7 @@ pub(super) fn link(
         next += 1;
     }
     linker.connect();
+    linker.agree(&kind)?;
     let flags = match image.sleepable {
         Sleepable::Yes => LoadFlags::SLEEPABLE,
         Sleepable::No => LoadFlags::empty(),
@@ -260,6 +262,16 @@ impl<'a> Linker<'a> {
                 *to = distance;
             }
         }
+    }
+
+    /// The structs that the program shares with the host must be laid out alike.
+    fn agree(&self, kind: &ProgramKind) -> Result<(), ObjectError> {
+        let Some(host) = self.resolve.shared_types() else { return Ok(()) };
+        let mut served: Vec<usize> = self.imports.keys().copied().collect();
+        served.sort_unstable();
+        let imports = served.into_iter().map(|import| self.object.externs[import].ty);
+        agree(self.object, kind, imports, host)
+            .map_err(|source| ObjectError::Mismatch { program: self.program.to_owned(), source })
     }
 
     fn import(

@@ -9,6 +9,7 @@ use opswap_bpf::proto::Sleepable;
 use opswap_bpf::{Btf, BtfId, BtfType};
 
 use super::ObjectFile;
+use super::agree::relocated_types;
 use super::code::{Code, CodeSection, Function, SLOT};
 use super::elf::{Binding, Content, Elf, Place, Section, Symbol, SymbolKind, Visibility};
 use super::error::ObjectError;
@@ -104,6 +105,7 @@ pub(super) fn parse(bytes: &[u8], config: Config<'_>) -> Result<ObjectFile, Obje
     fill_entries(&mut reader)?;
     tables(&mut reader)?;
     Ok(ObjectFile {
+        relocated: relocated_types(reader.btf.as_ref(), &reader.code.sections),
         btf: reader.btf.map(Arc::new),
         license,
         programs: reader.programs,

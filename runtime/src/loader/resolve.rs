@@ -84,4 +84,10 @@ pub trait Resolve {
     fn types(&self) -> Option<&Btf> {
         None
     }
+
+    /// The host's types that objects must lay out alike, unless they use CO-RE. A host that leaves this to its authors,
+    /// as Linux does with structs that carry their size, answers `None`.
+    fn shared_types(&self) -> Option<&Btf> {
+        self.types()
+    }
 }

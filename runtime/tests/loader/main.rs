@@ -1,5 +1,6 @@
 //! The object loader, over real objects, damaged objects, and the sources that they were compiled from.
 
+mod agree;
 mod core;
 mod hostile;
 mod hosts;
