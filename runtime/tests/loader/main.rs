@@ -2,6 +2,7 @@
 
 mod agree;
 mod core;
+mod corpus;
 mod hostile;
 mod hosts;
 mod linking;
