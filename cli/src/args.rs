@@ -1,0 +1,96 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Verify, run and inspect BPF programs, without a kernel.
+#[derive(Parser, Debug)]
+#[command(name = "opswap", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 all good; 1 a program was rejected or a check failed; 2 wrong usage or unreadable input."
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Verify, compile and run one program of an object
+    Run(RunArgs),
+    /// Run one program of the bpf_conformance suite: its plugin protocol
+    Conformance(ConformanceArgs),
+}
+
+/// Who executes a program.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum Engine {
+    /// Compiled code
+    Jit,
+    /// The reference interpreter
+    Interp,
+}
+
+/// For whom the output is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The flag that chooses the output.
+#[derive(Args, Debug)]
+pub struct Output {
+    /// Print one JSON object a line and nothing else
+    #[arg(long, action = ArgAction::SetTrue)]
+    json: bool,
+}
+
+impl Output {
+    /// What was chosen.
+    pub const fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+/// Arguments of `opswap run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Object file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Name of the program
+    #[arg(long, value_name = "NAME")]
+    pub prog: String,
+    /// Memory that r1 points to, in hexadecimal; r2 is its length
+    #[arg(long, value_name = "HEX", default_value = "")]
+    pub ctx: String,
+    /// How often to run it
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
+    pub repeat: u64,
+    /// Who executes the program
+    #[arg(long, value_enum, default_value = "jit")]
+    pub engine: Engine,
+    /// Text or JSON.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `opswap conformance`.
+#[derive(Args, Debug)]
+pub struct ConformanceArgs {
+    /// Memory that r1 points to, in hexadecimal; r2 is its length
+    #[arg(value_name = "MEM_HEX")]
+    pub memory: Option<String>,
+    /// Who executes the program; the compiler takes only what the verifier accepts
+    #[arg(long, value_enum, default_value = "jit")]
+    pub engine: Engine,
+    /// Standard input is an ELF object with a function `main`, in hexadecimal, instead of instructions
+    #[arg(long)]
+    pub elf: bool,
+}
