@@ -59,7 +59,7 @@ fn pointer_in(state: &VerifierState, place: Place) -> Result<&Pointer, Reason> {
         RegState::NotInit => Err(Reason::NotReadable { reg: place.base }),
         RegState::Scalar(_) => Err(Reason::InvalidMemAccess { reg: place.base, kind: "scalar".into() }),
         RegState::Pointer(pointer) if pointer.null == Nullness::Nullable => {
-            Err(Reason::InvalidMemAccess { reg: place.base, kind: pointer.kernel_name() })
+            Err(Reason::NullAccess { reg: place.base, kind: pointer.kernel_name() })
         }
         RegState::Pointer(pointer) => Ok(pointer),
     }

@@ -56,7 +56,6 @@ struct Kept {
 }
 
 /// A path that could not be proved.
-#[expect(dead_code, reason = "the report will retrace the path")]
 pub(crate) struct Failure {
     pub(crate) at: InsnIdx,
     pub(crate) reason: Reason,

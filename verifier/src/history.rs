@@ -1,7 +1,10 @@
 //! What happened on the rejected path, as far as it matters to the rejection.
 //!
-//! The walk records only which way it went at each fork. A rejected path is simulated once more to learn the rest: that costs
-//! nothing for programs that are accepted.
+//! The walk records only which way it went at each fork. A rejected path is simulated once more to learn the rest (`retrace`),
+//! and then followed backwards from what the rejection is about (`slice`). Accepted programs pay nothing for it.
+
+mod retrace;
+mod slice;
 
 use opswap_bpf::insn::Reg;
 use opswap_bpf::{InsnIdx, RefId};
@@ -24,26 +27,24 @@ pub struct Event {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum What {
-    /// A call acquired a reference.
+    /// A call acquired a reference, or an argument brought it along.
     Acquired {
         /// The reference.
         id: RefId,
-        /// The function.
-        by: String,
-    },
-    /// A call released a reference.
-    Released {
-        /// The reference.
-        id: RefId,
-        /// The function.
-        by: String,
+        /// The function; `None` for an argument.
+        by: Option<String>,
     },
     /// A register got the value that matters.
     Set {
         /// The register.
         reg: Reg,
-        /// What it holds since.
+        /// What it holds since, in words.
         value: String,
+    },
+    /// A register was put on the stack.
+    Spilled {
+        /// The register.
+        reg: Reg,
     },
     /// A register lost its value: what it hung on has ended.
     Ended {
@@ -52,10 +53,22 @@ pub enum What {
         /// The function that ended it.
         by: String,
     },
-    /// A branch went one way.
+    /// A register lost its value because calls do not keep it.
+    Clobbered {
+        /// The register.
+        reg: Reg,
+        /// The function.
+        by: String,
+    },
+    /// A branch that could go both ways went one.
     Branch {
         /// Whether the condition held.
         held: Held,
+    },
+    /// A subprogram was called.
+    Called {
+        /// Its name.
+        name: String,
     },
 }
 
@@ -70,7 +83,9 @@ pub enum Held {
 
 /// The rejection of a path, with what led there.
 pub(crate) fn tell(subject: &Subject<'_>, failure: Failure) -> Rejection {
-    let Failure { at, reason, ways: _, steps: _ } = failure;
-    let scene = Box::new(Scene::of(subject.program, subject.host));
+    let moments = retrace::retrace(subject, &failure);
+    let Failure { at, reason, .. } = failure;
+    let because = slice::slice(subject, &moments, &reason);
+    let scene = Box::new(Scene::at(subject, at, &reason, because));
     Rejection { at, reason, scene }
 }

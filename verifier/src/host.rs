@@ -109,6 +109,12 @@ pub trait Host {
     /// What programs of this kind may do with member number `member` of the host struct `owner`.
     fn field(&self, owner: TypeRef, member: u32, kind: &ProgramKind) -> FieldPolicy;
 
+    /// A kfunc that releases references to this type, for advice; `None` if there is none or the host does not tell.
+    fn release_of(&self, ty: TypeRef, kind: &ProgramKind) -> Option<&KfuncProto> {
+        let _ = (ty, kind);
+        None
+    }
+
     /// The fields of a record; most hosts have none.
     fn record(&self, id: RecordId) -> Option<&RecordProto> {
         let _ = id;

@@ -91,8 +91,10 @@ fn prove<'a>(
     limits: &'a Limits,
     observer: Option<&'a mut dyn Observer>,
 ) -> (Result<Proof, Rejection>, Stats) {
-    let refuse =
-        |(at, reason): (InsnIdx, Reason)| Rejection { at, reason, scene: Box::new(Scene::of(program, host)) };
+    let refuse = |(at, reason): (InsnIdx, Reason)| {
+        let scene = Box::new(Scene::of(program, at, &reason));
+        Rejection { at, reason, scene }
+    };
     let Some(entry) = host.entry(&program.kind) else {
         let what = match &program.kind {
             ProgramKind::StructOps { ops, op } => format!("member {op} of struct {ops}"),

@@ -53,7 +53,7 @@ impl Rejection {
 
     /// Source place of the instruction, `file:line:column`, when the object has line information.
     pub fn source(&self) -> Option<String> {
-        self.scene.source(self.at)
+        self.scene.source()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::host::Unavailable;
 
 macro_rules! reasons {
     ($(
-        $(#[$doc:meta])*
+        #[doc = $doc:literal]
         $name:ident $({ $($field:ident : $ty:ty),* $(,)? })? = $category:ident $number:literal $errno:ident $hint:literal;
     )*) => {
         /// Why an instruction could not be proved safe. `Display` writes the classic one-line text.
@@ -19,7 +19,7 @@ macro_rules! reasons {
         #[non_exhaustive]
         #[expect(missing_docs, reason = "fields are named after what they hold")]
         pub enum Reason {
-            $( $(#[$doc])* $name $({ $($field: $ty),* })?, )*
+            $( #[doc = $doc] $name $({ $($field: $ty),* })?, )*
         }
 
         impl Reason {
@@ -36,6 +36,11 @@ macro_rules! reasons {
             /// Name of the error number that Linux's `bpf()` fails with.
             pub const fn errno(&self) -> &'static str {
                 match self { $( Self::$name { .. } => stringify!($errno), )* }
+            }
+
+            /// What is wrong, in a few words.
+            pub const fn title(&self) -> &'static str {
+                match self { $( Self::$name { .. } => $doc.trim_ascii(), )* }
             }
 
             /// What to do about it.
@@ -58,6 +63,50 @@ macro_rules! reasons {
 }
 
 impl Reason {
+    /// The register that it is about.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are about no register")]
+    pub(crate) fn register(&self) -> Option<Reg> {
+        match self {
+            Self::OutOfBounds { reg, .. }
+            | Self::MinNegative { reg }
+            | Self::InvalidMemAccess { reg, .. }
+            | Self::NullAccess { reg, .. }
+            | Self::UnboundedAccess { reg }
+            | Self::WriteToReadOnly { reg, .. }
+            | Self::ReadOfWriteOnly { reg, .. }
+            | Self::UnboundedStack { reg, .. }
+            | Self::StackOutOfBounds { reg, .. }
+            | Self::VariableStackOutOfBounds { reg, .. }
+            | Self::NegativeOffset { reg, .. }
+            | Self::ModifiedPointer { reg, .. }
+            | Self::ObjectNegative { reg, .. }
+            | Self::ObjectVariable { reg, .. }
+            | Self::ObjectReadOnly { reg, .. }
+            | Self::NotReadable { reg }
+            | Self::NullablePointerArithmetic { reg, .. }
+            | Self::PointerArithmetic { reg, .. }
+            | Self::PointerAsNumber { reg, .. }
+            | Self::PointerComparison { reg }
+            | Self::ReleaseAtOffset { reg }
+            | Self::NotOwned { reg, .. }
+            | Self::NotExclusive { reg, .. }
+            | Self::PossiblyNull { reg, .. }
+            | Self::NotTrusted { reg }
+            | Self::NotRcu { reg }
+            | Self::WrongObject { reg, .. }
+            | Self::NotAnObject { reg, .. }
+            | Self::NotANumber { reg }
+            | Self::NotConstant { reg }
+            | Self::NegativeSize { reg }
+            | Self::ZeroSize { reg, .. }
+            | Self::UnboundedSize { reg }
+            | Self::WrongArgument { reg, .. } => Some(*reg),
+            Self::InvalidMemoryPair { cause, .. } => cause.register(),
+            Self::AddressReturned | Self::ReturnValue { .. } => Some(Reg::R0),
+            _ => None,
+        }
+    }
+
     /// The stable code (`OSW0103`).
     pub fn code(&self) -> String {
         code(self.category(), self.number())
@@ -71,362 +120,365 @@ pub(crate) fn code(category: Category, number: u16) -> String {
 
 reasons! {
     // Memory.
-    /// Bytes outside memory of a known size.
+    /// The access may lie outside the memory that the pointer points to
     OutOfBounds { reg: Reg, kind: Bounded, limit: u32, offset: i64, size: u32, side: Side } = Memory 1 EACCES
         "compare the index with the size on every path before the access";
-    /// The offset may be negative.
+    /// The offset may be negative
     MinNegative { reg: Reg } = Memory 2 EACCES
         "use an unsigned index, or test that it is not negative before the access";
-    /// The register does not hold memory that may be accessed.
+    /// The register does not hold memory that may be accessed
     InvalidMemAccess { reg: Reg, kind: String } = Memory 3 EACCES
         "access memory only through pointers, and compare those that may be NULL with NULL first";
-    /// Nothing bounds the offset.
+    /// A pointer that may be NULL is followed
+    NullAccess { reg: Reg, kind: String } = Memory 31 EACCES
+        "compare the pointer with NULL first, and follow it only where it is not";
+    /// Nothing bounds the offset of the access
     UnboundedAccess { reg: Reg } = Memory 4 EACCES
         "bound the offset: compare it with a constant, or mask it";
-    /// Memory that may only be read.
+    /// The memory may only be read
     WriteToReadOnly { reg: Reg, kind: String } = Memory 5 EACCES
         "copy what must change to the stack or into a map";
-    /// Memory that may only be written.
+    /// The memory may only be written
     ReadOfWriteOnly { reg: Reg, kind: String } = Memory 6 EACCES
         "keep a copy of what you wrote";
-    /// An address that is not a multiple of the size.
+    /// An address that is not a multiple of the size
     Misaligned { what: &'static str, var: String, fixed: i32, offset: i16, size: u32 } = Memory 7 EACCES
         "align the access to its size";
-    /// A stack offset that nothing bounds.
+    /// A stack offset that nothing bounds
     UnboundedStack { reg: Reg, usage: StackUse } = Memory 8 EACCES
         "bound the index into the array on the stack";
-    /// Outside the stack frame.
+    /// The access lies outside the stack frame
     StackOutOfBounds { reg: Reg, usage: StackUse, offset: i64, size: u32 } = Memory 9 EACCES
         "a frame has 512 bytes below the frame pointer (R10)";
-    /// Possibly outside the stack frame.
+    /// Possibly outside the stack frame
     VariableStackOutOfBounds { reg: Reg, usage: StackUse, var: String, offset: i64, size: u32 } = Memory 10 EACCES
         "bound the index into the array on the stack";
-    /// Stack that was not written.
+    /// The stack is read where it was not written
     UninitialisedStack { offset: i64, at: i64, size: u32 } = Memory 11 EACCES
         "initialise the variable on every path before it is read";
-    /// Stack that was not written, at a variable offset.
+    /// Stack that was not written, at a variable offset
     UninitialisedVariableStack { reg: Reg, usage: StackUse, var: String, at: i64, size: u32 } = Memory 12 EACCES
         "initialise the whole array before it is indexed";
-    /// Stack that was not written, handed to a call.
+    /// Stack that was not written, handed to a call
     UninitialisedArgument { reg: Reg, offset: i64, at: i64, size: u32 } = Memory 13 EACCES
         "initialise all of the buffer, padding included, before the call";
-    /// Part of a spilled pointer is read.
+    /// Part of a spilled pointer is read
     PartialFill = Memory 14 EACCES
         "read a pointer with a load of 8 bytes";
-    /// Part of a pointer is spilled.
+    /// Part of a pointer is spilled
     PartialSpill = Memory 15 EACCES
         "store a pointer with a store of 8 bytes at a multiple of 8";
-    /// Part of a spilled pointer is overwritten.
+    /// Part of a spilled pointer is overwritten
     CorruptsSpill = Memory 16 EACCES
         "overwrite a stored pointer only as a whole";
-    /// Keys are read-only.
+    /// Keys are read-only
     MapKeyWrite { reg: Reg } = Memory 17 EACCES
         "copy the key to the stack before changing it";
-    /// The map's flags forbid the access.
+    /// The map's flags forbid the access
     MapAccessForbidden { direction: Direction, value_size: u32, offset: i64, size: u32 } = Memory 18 EACCES
         "the map was made read-only or write-only for programs";
-    /// A field with a meaning of its own.
+    /// A field with a meaning of its own
     SpecialFieldAccess { field: &'static str } = Memory 19 EACCES
         "use the functions that were made for the field";
-    /// Not a legal part of the context.
+    /// Not a legal part of the context
     InvalidContextAccess { offset: i64, size: u32, fault: ContextFault } = Memory 20 EACCES
         "read context arguments and fields whole, at their own offset";
-    /// A pointer that must not be moved has a negative offset.
+    /// A pointer that must not be moved has a negative offset
     NegativeOffset { reg: Reg, kind: String, offset: i32 } = Memory 21 EACCES
         "pass or follow the pointer as it was given";
-    /// A pointer that must not be moved was moved.
+    /// A pointer that must not be moved was moved
     ModifiedPointer { reg: Reg, kind: String, offset: i32 } = Memory 22 EACCES
         "pass or follow the pointer as it was given";
-    /// A pointer that must not be moved has a variable offset.
+    /// A pointer that must not be moved has a variable offset
     VariableAccess { kind: String, var: String } = Memory 23 EACCES
         "use a constant offset";
-    /// No legal part of a host object.
+    /// No legal part of a host object
     ObjectAccess { owner: String, offset: u32, size: u32, fault: ObjectFault } = Memory 24 EACCES
         "compile the program against the header of this host";
-    /// A host object at a negative offset.
+    /// A host object at a negative offset
     ObjectNegative { reg: Reg, ty: String, offset: i64 } = Memory 25 EACCES
         "access fields by their names";
-    /// A host object at a variable offset.
+    /// A host object at a variable offset
     ObjectVariable { reg: Reg, ty: String, offset: i64, var: String } = Memory 26 EACCES
         "access fields by their names";
-    /// A field that programs may not write, or not through this pointer.
+    /// The field may not be written through this pointer
     ObjectReadOnly { reg: Reg, ty: String, member_rule: FieldAccess } = Memory 27 EACCES
         "plain fields are written only through an exclusive (`&mut`) argument; others through the host's functions";
-    /// The constant offset lies outside the value.
+    /// The constant offset lies outside the value
     DirectValueOutOfBounds { value_size: u32, offset: u32 } = Memory 28 EINVAL
         "the offset of the variable must lie within its section";
-    /// A map without addressable values.
+    /// A map without addressable values
     NoDirectValues { map: String } = Memory 29 EINVAL
         "look the value up with a helper";
-    /// Atomic access to memory that has none.
+    /// Atomic access to memory that has none
     AtomicTarget { reg: Reg, kind: String } = Memory 30 EACCES
         "use atomic operations on map values, shared fields or the stack";
 
     // Registers.
-    /// Never written on this path.
+    /// The register has no value on this path
     NotReadable { reg: Reg } = Registers 1 EACCES
         "give the register a value on every path that comes here; calls clear R1 to R5";
-    /// `R10` is read-only.
+    /// `R10` is read-only
     FramePointerWrite = Registers 2 EACCES
         "copy R10 to another register and change that";
-    /// Arithmetic on a pointer that may be NULL.
+    /// Arithmetic on a pointer that may be NULL
     NullablePointerArithmetic { reg: Reg, kind: String } = Registers 3 EACCES
         "compare the pointer with NULL before moving it";
-    /// A pointer that cannot be moved.
+    /// A pointer that cannot be moved
     PointerArithmetic { reg: Reg, kind: String } = Registers 4 EACCES
         "use the pointer as it was given";
-    /// An operation that only numbers have.
+    /// An operation that only numbers have
     PointerAsNumber { reg: Reg, usage: PointerUse } = Registers 5 EACCES
         "programs must not compute with addresses";
-    /// Arithmetic on two pointers.
+    /// Arithmetic on two pointers
     PointerWithPointer { reg: Reg, op: AluOp } = Registers 6 EACCES
         "programs must not compute with addresses";
-    /// A number minus a pointer.
+    /// A number minus a pointer
     PointerFromScalar { reg: Reg } = Registers 7 EACCES
         "programs must not compute with addresses";
-    /// The frame pointer minus something.
+    /// The frame pointer minus something
     StackPointerSubtraction { reg: Reg } = Registers 8 EACCES
         "add a negative number instead";
-    /// A bitwise operation on a pointer.
+    /// A bitwise operation on a pointer
     BitwiseOnPointer { reg: Reg, op: AluOp } = Registers 9 EACCES
         "mask the index instead of the address";
-    /// Another operation on a pointer.
+    /// Another operation on a pointer
     PointerOperator { reg: Reg, op: AluOp } = Registers 10 EACCES
         "programs must not compute with addresses";
-    /// A constant that moves a pointer too far.
+    /// A constant that moves a pointer too far
     FarOffset { kind: String, by: i64 } = Registers 11 EACCES
         "pointers may be moved by less than 2^29";
-    /// A pointer that is too far from its origin.
+    /// A pointer that is too far from its origin
     FarPointer { kind: String, offset: i64 } = Registers 12 EACCES
         "pointers may be moved by less than 2^29";
-    /// A number without a lower bound moves a pointer.
+    /// A number without a lower bound moves a pointer
     UnboundedOffset { kind: String } = Registers 13 EACCES
         "bound the index from below before adding it: use an unsigned type or test it";
-    /// A number with a far bound moves a pointer.
+    /// A number with a far bound moves a pointer
     OffsetOutOfBounds { kind: String, least: i64 } = Registers 14 EACCES
         "bound the index before adding it";
-    /// A comparison that would tell something of an address.
+    /// A comparison that would tell something of an address
     PointerComparison { reg: Reg } = Registers 15 EACCES
         "compare pointers only for equality, with each other or with NULL";
-    /// An address is stored where others read it.
+    /// An address is stored where others read it
     AddressStored { base: Reg, into: &'static str, what: String } = Registers 16 EACCES
         "store a number that stands for the object instead";
-    /// A field that holds an address is read as a number.
+    /// A field that holds an address is read as a number
     AddressRead { reg: Reg, ty: String } = Registers 17 EACCES
         "the host hides what this pointer points to";
-    /// An address takes part in an atomic operation.
+    /// An address takes part in an atomic operation
     AddressInAtomic { reg: Reg } = Registers 18 EACCES
         "use atomic operations on numbers only";
-    /// An address is returned as a number.
+    /// An address is returned as a number
     AddressReturned = Registers 19 EACCES
         "return a number";
 
     // Lifetime.
-    /// Owned at the program's end.
+    /// A reference is still owned when the program ends
     UnreleasedReference { id: RefId, at: InsnIdx } = Lifetime 1 EINVAL
         "release or hand over the reference on every path before the program ends";
-    /// Released through a pointer into the object.
+    /// The reference is released through a pointer into the object
     ReleaseAtOffset { reg: Reg } = Lifetime 2 EINVAL
         "pass the pointer as it was acquired";
-    /// Released without being owned.
+    /// The argument is not a reference that the program owns
     NotOwned { name: String, reg: Reg } = Lifetime 3 EINVAL
         "pass a reference that the program acquired and has not released";
-    /// Taken as `&mut` without being exclusive.
+    /// The callee takes the object as `&mut`, but the program does not hold it exclusively
     NotExclusive { reg: Reg, kind: String } = Lifetime 4 EINVAL
         "only a `&mut` argument of the operation, or a part of it, may be passed as `&mut`";
-    /// Two arguments of one call name the same object.
+    /// Two arguments of one call name the same object
     AliasedArguments { name: String, first: usize, second: usize } = Lifetime 5 EINVAL
         "an object that is passed as `&mut` or given away must appear once in the call; copy what else you need first";
-    /// A pointer into the caller's frame that outlives its target.
+    /// A pointer into the caller's frame that outlives its target
     StackPointerIntoCaller = Lifetime 6 EINVAL
         "the callee's stack ends with the call: write the data itself through the caller's pointer";
-    /// A pointer to the callee's stack is returned.
+    /// A pointer to the callee's stack is returned
     ReturnsStackPointer = Lifetime 7 EINVAL
         "the callee's stack ends with the call: let the caller pass a buffer";
 
     // Calls.
-    /// May be NULL where the callee does not expect it.
+    /// The argument may be NULL, and the callee does not expect that
     PossiblyNull { arg: usize, reg: Reg } = Calls 1 EACCES
         "compare the pointer with NULL before the call";
-    /// An untrusted pointer where a trusted one is needed.
+    /// The argument is an untrusted pointer, and the callee needs a trusted one
     NotTrusted { reg: Reg } = Calls 2 EINVAL
         "pass a pointer that the host gave as trusted, or one that the program owns";
-    /// Neither trusted nor protected by RCU.
+    /// Neither trusted nor protected by RCU
     NotRcu { reg: Reg } = Calls 3 EINVAL
         "pass the pointer inside the RCU section in which it was read";
-    /// Another type than the callee's.
+    /// The argument points to another type than the callee takes
     WrongObject { name: String, arg: usize, reg: Reg, expected: String, found: String } = Calls 4 EINVAL
         "pass an object of the type that the callee declares";
-    /// Not a host object at all.
+    /// The argument is no pointer to a host object
     NotAnObject { arg: usize, reg: Reg, expected: String, kind: String } = Calls 5 EINVAL
         "pass a pointer to an object that the host gave";
-    /// A part of an object that the host keeps to itself.
+    /// A part of an object that the host keeps to itself
     FieldNotShared { reg: Reg, ty: String, offset: i64 } = Calls 6 EINVAL
         "the host does not give programs this part of the object";
-    /// Not the program's context.
+    /// Not the program's context
     NotContext { arg: usize, kind: String } = Calls 7 EINVAL
         "pass the pointer that the program was given in R1";
-    /// Not a number.
+    /// Not a number
     NotANumber { reg: Reg } = Calls 8 EINVAL
         "pass a number";
-    /// Not a known number.
+    /// Not a known number
     NotConstant { reg: Reg } = Calls 9 EINVAL
         "pass a constant that is the same on every path";
-    /// A size that may be negative.
+    /// A size that may be negative
     NegativeSize { reg: Reg } = Calls 10 EACCES
         "use an unsigned size, or mask it with a constant";
-    /// A size that may be 0.
+    /// A size that may be 0
     ZeroSize { reg: Reg, min: u64, max: u64 } = Calls 11 EACCES
         "test that the size is not 0 before the call";
-    /// A size without an upper bound.
+    /// A size without an upper bound
     UnboundedSize { reg: Reg } = Calls 12 EACCES
         "compare the size with that of the buffer, or mask it";
-    /// A buffer that is not as large as its size says.
+    /// A buffer that is not as large as its size says
     InvalidMemoryPair { mem: usize, len: usize, cause: Box<Reason> } = Calls 13 EACCES
         "the size must not exceed the buffer's";
-    /// Another kind of value than the callee's.
+    /// Another kind of value than the callee's
     WrongArgument { reg: Reg, kind: String, expected: &'static str } = Calls 14 EACCES
         "pass what the callee expects";
-    /// A map of another shape.
+    /// A map of another shape
     MapShape { reg: Reg, map: String, wanted: (u32, u32), found: (u32, u32) } = Calls 15 EINVAL
         "pass a map with the key and value sizes that the callee declares";
-    /// Not a map.
+    /// Not a map
     NotAMap { reg: Reg } = Calls 16 EINVAL
         "pass the map itself, by its name";
-    /// A kind of map that the callee does not serve.
+    /// A kind of map that the callee does not serve
     WrongMapKind { kind: u32, name: String } = Calls 17 EINVAL
         "use a map whose values programs may look up";
-    /// Not a constant string.
+    /// Not a constant string
     NotAString { arg: usize } = Calls 18 EINVAL
         "pass a string literal";
-    /// A string that may change.
+    /// A string that may change
     StringInWritableMap { reg: Reg } = Calls 19 EACCES
         "pass a string literal";
-    /// A string at an unknown place.
+    /// A string at an unknown place
     StringAtVariableOffset { reg: Reg } = Calls 20 EACCES
         "pass a string literal";
-    /// A string without its terminating 0.
+    /// A string without its terminating 0
     StringWithoutEnd { reg: Reg } = Calls 21 EINVAL
         "pass a string that ends with a 0";
-    /// More arguments than registers.
+    /// More arguments than registers
     TooManyArguments { name: String, args: usize, limit: usize } = Calls 22 EINVAL
         "functions for programs have five arguments at most";
-    /// A size of the result that does not fit.
+    /// A size of the result that does not fit
     ResultTooLarge { name: String } = Calls 23 EINVAL
         "ask for less";
-    /// No kfunc, or not for this program.
+    /// No kfunc, or not for this program
     KfuncUnavailable { id: KfuncId, unavailable: Unavailable } = Calls 24 EACCES
         "register the function for this kind of program";
-    /// No helper, or not for this program.
+    /// No helper, or not for this program
     HelperUnavailable { id: HelperId, unavailable: Unavailable } = Calls 25 EINVAL
         "use a function that this host offers";
-    /// The program's result breaks its contract.
+    /// The program's result breaks its contract
     ReturnValue { fault: ReturnFault, min: i64, max: i64 } = Calls 26 EINVAL
         "return what the operation declares on every path";
 
     // Structure.
-    /// No instruction at all.
+    /// No instruction at all
     EmptyProgram = Structure 1 EINVAL
         "a program has at least an `exit`";
-    /// A jump out of its subprogram.
+    /// A jump out of its subprogram
     JumpOutOfRange { from: InsnIdx, to: Option<InsnIdx> } = Structure 2 EINVAL
         "jumps stay within their subprogram";
-    /// A jump to the second half of an instruction.
+    /// A jump to the second half of an instruction
     JumpIntoWideLoad { to: InsnIdx } = Structure 3 EINVAL
         "a 64-bit immediate load takes two slots; jump to the first";
-    /// Half an instruction.
+    /// Half an instruction
     HalfWideLoad = Structure 4 EINVAL
         "a 64-bit immediate load takes two slots";
-    /// A call or address outside the program.
+    /// A call or address outside the program
     CallOutOfRange { offset: i32 } = Structure 5 EINVAL
         "calls go to the beginning of a subprogram";
-    /// The entry as a callback.
+    /// The entry as a callback
     CallbackToEntry = Structure 6 EINVAL
         "pass a static subprogram as callback";
-    /// A subprogram that does not end.
+    /// A subprogram that does not end
     FallsThrough { at: InsnIdx } = Structure 7 EINVAL
         "end every subprogram with `exit` or a jump";
-    /// Nothing reaches the instruction.
+    /// Nothing reaches the instruction
     UnreachableInsn { at: InsnIdx } = Structure 8 EINVAL
         "remove the instruction";
-    /// A call through a register.
+    /// A call through a register
     IndirectCall = Structure 9 EINVAL
         "call functions by name";
-    /// Deeper calls than allowed.
+    /// Deeper calls than allowed
     CallTooDeep { frames: usize } = Structure 10 E2BIG
         "inline some of the functions; recursion is not allowed";
-    /// More stack than there is.
+    /// More stack than there is
     StackTooLarge { calls: usize, bytes: u32 } = Structure 11 EACCES
         "all frames of a call chain share 512 bytes: move large buffers into a map";
-    /// A division by a constant 0.
+    /// A division by a constant 0
     DivisionByZero = Structure 12 EINVAL
         "divide by something else";
-    /// A shift by the width or more.
+    /// A shift by the width or more
     InvalidShift { imm: i32 } = Structure 13 EINVAL
         "shift by less than the width";
-    /// A path comes back to where it was with nothing changed.
+    /// A path comes back to where it was with nothing changed
     InfiniteLoop { at: InsnIdx } = Structure 14 EINVAL
         "let every round of the loop bring its end nearer";
-    /// A map that the program's table does not have.
+    /// A map that the program's table does not have
     UnknownMap { map: MapId } = Structure 15 EINVAL
         "load the program with an object loader";
-    /// A map by file descriptor.
+    /// A map by file descriptor
     UnlinkedMap { fd: i32 } = Structure 16 EINVAL
         "load the program with an object loader";
-    /// A type that the host does not have.
+    /// A type that the host does not have
     UnknownType { ty: TypeRef } = Structure 17 EINVAL
         "the host's contracts and its BTF disagree";
-    /// Fields of something that has none.
+    /// Fields of something that has none
     NotAStruct { ty: TypeRef } = Structure 18 EINVAL
         "the host's contracts and its BTF disagree";
 
     // Execution context.
-    /// A sleeping call in a program that may not sleep.
+    /// A sleeping call in a program that may not sleep
     SleepsInAtomicProgram { name: String } = Execution 1 EACCES
         "make the operation sleepable, or call a function that does not sleep";
-    /// A sleeping call inside a section that forbids it.
+    /// A sleeping call inside a section that forbids it
     SleepsInSection { name: String, section: Section } = Execution 2 EACCES
         "leave the section before the call";
-    /// The call needs an RCU section.
+    /// The call needs an RCU section
     NeedsRcuSection { name: String } = Execution 3 EACCES
         "enter an RCU read-side section before the call";
-    /// RCU sections do not nest.
+    /// RCU sections do not nest
     NestedRcuSection { name: String } = Execution 4 EINVAL
         "enter the section once";
-    /// A section is left that was not entered.
+    /// A section is left that was not entered
     UnmatchedLeave { name: String, section: Section } = Execution 5 EINVAL
         "enter the section first, on every path";
-    /// A section is not left.
+    /// A section is not left
     SectionNotLeft { section: Section, depth: u8 } = Execution 6 EINVAL
         "leave the section on every path before the program ends";
 
     // Policy.
-    /// The host has no such entry point.
+    /// The host has no such entry point
     UnknownEntry { what: String } = Policy 1 EINVAL
         "attach the program to something that this host offers";
-    /// Legacy packet loads.
+    /// Legacy packet loads
     LegacyPacketLoad = Policy 2 EINVAL
         "read the packet through the context";
-    /// Known, but not supported.
+    /// Known, but not supported
     Unsupported { what: &'static str } = Policy 3 EOPNOTSUPP
         "this version of opswap cannot prove it; do without";
 
     // Budget.
-    /// Too many slots.
+    /// Too many slots
     TooManySlots { slots: usize, limit: u32 } = Budget 1 E2BIG
         "split the program";
-    /// Too many subprograms.
+    /// Too many subprograms
     TooManySubprogs { limit: u32 } = Budget 2 E2BIG
         "inline some of the functions";
-    /// The walk takes too long.
+    /// The walk takes too long
     TooComplex { processed: u32 } = Budget 3 E2BIG
         "bound loops with smaller constants, or move their bodies into callbacks";
-    /// Too many branches wait.
+    /// Too many branches wait
     TooManyBranches { limit: u32 } = Budget 4 E2BIG
         "merge branches, or move parts into global functions";
 
     // Internal.
-    /// A bug in opswap or in a host's contract.
+    /// A bug in opswap or in a host's contract
     Internal { what: &'static str } = Internal 1 EFAULT
         "please report it";
 }

@@ -109,7 +109,9 @@ impl Reason {
                 "{} min value is negative, either use unsigned index or do a if (index >=0) check.",
                 R(*reg)
             ),
-            Self::InvalidMemAccess { reg, kind } => write!(f, "{} invalid mem access '{kind}'", R(*reg)),
+            Self::InvalidMemAccess { reg, kind } | Self::NullAccess { reg, kind } => {
+                write!(f, "{} invalid mem access '{kind}'", R(*reg))
+            }
             Self::UnboundedAccess { reg } => {
                 write!(f, "{} unbounded memory access, make sure to bounds check any such access", R(*reg))
             }

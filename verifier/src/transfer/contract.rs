@@ -13,7 +13,7 @@ mod argument;
 mod effect;
 
 use opswap_bpf::insn::Reg;
-use opswap_bpf::proto::{ArgKind, ArgProto, DeclaredAt, Intrinsic, KfuncFlags, RetProto, Sleepable};
+use opswap_bpf::proto::{ArgKind, ArgProto, Intrinsic, KfuncFlags, RetProto, Sleepable};
 use opswap_bpf::{HelperId, KfuncId};
 
 use crate::reject::{Reason, Section};
@@ -38,8 +38,6 @@ pub(super) struct Contract<'a> {
     pub(super) ret: &'a RetProto,
     pub(super) flags: KfuncFlags,
     pub(super) intrinsic: Option<Intrinsic>,
-    #[expect(dead_code, reason = "the report will name the place")]
-    pub(super) declared_at: Option<&'a DeclaredAt>,
 }
 
 impl Contract<'_> {

@@ -20,7 +20,6 @@ pub(super) fn contract<'a>(subject: &Subject<'a>, id: HelperId) -> Result<Contra
         ret: &proto.ret,
         flags: proto.flags,
         intrinsic: proto.intrinsic,
-        declared_at: None,
     })
 }
 

@@ -20,7 +20,6 @@ pub(super) fn contract<'a>(subject: &Subject<'a>, id: KfuncId, module: i16) -> R
         ret: &proto.ret,
         flags: proto.flags,
         intrinsic: proto.intrinsic,
-        declared_at: proto.declared_at.as_ref(),
     })
 }
 

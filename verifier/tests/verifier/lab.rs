@@ -315,10 +315,43 @@ impl Host for Lab {
         if id == self.lookup.id { Ok(&self.lookup) } else { Err(Unavailable::Unknown) }
     }
 
+    fn release_of(&self, ty: TypeRef, _kind: &ProgramKind) -> Option<&KfuncProto> {
+        let takes = |arg: &ArgProto| arg.kind == ArgKind::Object { ty, demand: Demand::Owned };
+        self.kfuncs.iter().find(|kfunc| kfunc.args.first().is_some_and(takes))
+    }
+
     fn field(&self, owner: TypeRef, member: u32, _kind: &ProgramKind) -> FieldPolicy {
         if owner.id == self.flow {
             return self.fields[member as usize].1;
         }
         FieldPolicy { access: FieldAccess::ReadWrite, pointer: PointerPolicy::Borrowed(NULLABLE) }
+    }
+}
+
+/// The lab with one entry of its own for every kind of program.
+pub(crate) struct WithEntry<'a> {
+    pub(crate) lab: &'a Lab,
+    pub(crate) entry: EntryProto,
+}
+
+impl Host for WithEntry<'_> {
+    fn btf(&self, space: BtfSpace) -> Option<&Btf> {
+        self.lab.btf(space)
+    }
+
+    fn entry(&self, _kind: &ProgramKind) -> Option<&EntryProto> {
+        Some(&self.entry)
+    }
+
+    fn kfunc(&self, id: KfuncId, module: i16, kind: &ProgramKind) -> Result<&KfuncProto, Unavailable> {
+        self.lab.kfunc(id, module, kind)
+    }
+
+    fn helper(&self, id: HelperId, kind: &ProgramKind) -> Result<&HelperProto, Unavailable> {
+        self.lab.helper(id, kind)
+    }
+
+    fn field(&self, owner: TypeRef, member: u32, kind: &ProgramKind) -> FieldPolicy {
+        self.lab.field(owner, member, kind)
     }
 }

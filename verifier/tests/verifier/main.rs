@@ -1,4 +1,6 @@
 //! Tests of the verifier as its users see it: verdicts, reports, soundness.
 
+mod conformance;
 mod lab;
+mod reports;
 mod verdicts;

@@ -1,0 +1,109 @@
+//! Values, functions and places in words that people use.
+
+use opswap_bpf::insn::CallTarget;
+use opswap_bpf::proto::{KfuncFlags, KfuncProto, Nullness};
+use opswap_bpf::{Insn, InsnIdx, MapId};
+
+use crate::access::object::type_name;
+use crate::domain::Scalar;
+use crate::state::{Pointer, RegState, Region, Trust};
+use crate::subject::Subject;
+
+/// What a register holds.
+pub(crate) fn value(subject: &Subject<'_>, value: &RegState) -> String {
+    match value {
+        RegState::NotInit => "nothing".into(),
+        RegState::Scalar(number) => self::number(&number.value),
+        RegState::Pointer(pointer) => self::pointer(subject, pointer),
+    }
+}
+
+fn number(value: &Scalar) -> String {
+    if let Some(known) = value.as_constant() {
+        let signed = known.cast_signed();
+        return if (-4096..0).contains(&signed) { signed.to_string() } else { known.to_string() };
+    }
+    if value.umin() == 0 && value.umax() == u64::MAX {
+        return match (value.smin(), value.smax()) {
+            (i64::MIN, i64::MAX) => "any number".into(),
+            (smin, smax) => format!("a number in {smin}..={smax}"),
+        };
+    }
+    format!("a number in {}..={}", value.umin(), value.umax())
+}
+
+fn pointer(subject: &Subject<'_>, pointer: &Pointer) -> String {
+    let map =
+        |id: MapId| subject.program.maps.get(id.index()).map_or("?", |map| map.name.as_str()).to_owned();
+    let what = match pointer.to {
+        Region::Stack(_) => "a pointer to the stack".to_owned(),
+        Region::Context => "the context".to_owned(),
+        Region::MapPtr(id) => format!("the map `{}`", map(id)),
+        Region::MapValue(id) => format!("a pointer to a value of the map `{}`", map(id)),
+        Region::MapKey(id) => format!("a pointer to a key of the map `{}`", map(id)),
+        Region::Func(_) => "the address of a function".to_owned(),
+        Region::Memory { size, .. } => format!("a pointer to {size} bytes"),
+        Region::Object(ty) => {
+            let held = match pointer.trust {
+                Trust::Untrusted => "an untrusted pointer to",
+                Trust::Trusted => "a pointer to",
+                Trust::Exclusive(_) => "an exclusive pointer to",
+                Trust::Rcu => "an RCU-protected pointer to",
+                Trust::Owned(_) => "an owned reference to",
+                Trust::Borrowed(_) => "a borrowed pointer to",
+            };
+            format!("{held} `{}`", type_name(subject, ty))
+        }
+    };
+    let offset = match pointer.fixed_offset() {
+        Some(0) => String::new(),
+        Some(offset) => format!(" at offset {offset}"),
+        None => format!(" at offset {} plus {}", pointer.offset, number(&pointer.var)),
+    };
+    let null = if pointer.null == Nullness::Nullable { ", or NULL" } else { "" };
+    format!("{what}{offset}{null}")
+}
+
+/// The contract of the kfunc that an instruction calls.
+pub(crate) fn kfunc<'a>(subject: &Subject<'a>, insn: &Insn) -> Option<&'a KfuncProto> {
+    let Insn::Call { target: CallTarget::Kfunc { id, module } } = insn else { return None };
+    subject.host.kfunc(*id, *module, &subject.program.kind).ok()
+}
+
+/// The name of what an instruction calls.
+pub(crate) fn callee(subject: &Subject<'_>, insn: &Insn, at: InsnIdx) -> Option<String> {
+    let Insn::Call { target } = insn else { return None };
+    match target {
+        CallTarget::Kfunc { .. } => kfunc(subject, insn).map(|proto| proto.name.clone()),
+        CallTarget::Helper(id) => {
+            subject.host.helper(*id, &subject.program.kind).ok().map(|proto| proto.name.clone())
+        }
+        CallTarget::Subprog(offset) => {
+            let function = subject.cfg.function_at(at.jump(*offset)?)?;
+            subject.cfg.functions().get(function.index()).map(|function| function.name.clone())
+        }
+    }
+}
+
+/// An instruction with names in place of numbers.
+pub(crate) fn instruction(subject: &Subject<'_>, at: InsnIdx) -> String {
+    let Some(insn) = subject.program.insns.get(at.index()) else { return String::new() };
+    match callee(subject, insn, at) {
+        Some(name) => format!("call {name}"),
+        None => insn.to_string(),
+    }
+}
+
+/// A kfunc as its author declared it: `` `name` is declared `#[kfunc(acquire)]` at src/lib.rs:12 ``.
+pub(crate) fn declaration(proto: &KfuncProto) -> Option<String> {
+    let place = proto.declared_at.as_ref()?;
+    let words: Vec<String> = proto
+        .flags
+        .difference(KfuncFlags::TRUSTED_ARGS)
+        .iter_names()
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .collect();
+    let attribute =
+        if words.is_empty() { "#[kfunc]".to_owned() } else { format!("#[kfunc({})]", words.join(", ")) };
+    Some(format!("`{}` is declared `{attribute}` at {}:{}", proto.name, place.file, place.line))
+}
