@@ -22,6 +22,7 @@ pub(crate) mod words;
 use std::fmt;
 
 use opswap_bpf::program::SourceLine;
+use opswap_bpf::proto::RetKind;
 use opswap_bpf::{InsnIdx, Program};
 
 use crate::history::{Event, Held, What};
@@ -177,10 +178,8 @@ fn notes(subject: &Subject<'_>, at: InsnIdx, reason: &Reason, because: &[Event])
     }
     if let Reason::UnreleasedReference { at, .. } = reason {
         let acquired = subject.program.insns.get(at.index()).and_then(|insn| words::kfunc(subject, insn));
-        let ty = acquired.and_then(|proto| match &proto.ret.kind {
-            opswap_bpf::proto::RetKind::Object { ty, .. } => Some(*ty),
-            _ => None,
-        });
+        let ty = acquired
+            .and_then(|proto| if let RetKind::Object { ty, .. } = proto.ret.kind { Some(ty) } else { None });
         let release = ty.and_then(|ty| subject.host.release_of(ty, &subject.program.kind));
         if let Some(release) = release.and_then(words::declaration) {
             notes.push(format!("released by: {release}"));

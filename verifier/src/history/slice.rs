@@ -127,10 +127,10 @@ impl Open {
                 event(What::Clobbered { reg, by: name() });
             }
         }
-        if self.regs.remove(&(moment.depth, Reg::R0)) {
-            if let Some((reg, value)) = &moment.wrote {
-                event(What::Set { reg: *reg, value: words::value(subject, value) });
-            }
+        if self.regs.remove(&(moment.depth, Reg::R0))
+            && let Some((reg, value)) = &moment.wrote
+        {
+            event(What::Set { reg: *reg, value: words::value(subject, value) });
         }
     }
 
