@@ -20,3 +20,10 @@ pub mod report;
 pub mod rng;
 pub mod trace;
 pub mod transfer;
+
+use std::path::{Path, PathBuf};
+
+/// The object `name.bpf.o` that clang made of `examples/bpf/name.bpf.c`.
+pub fn object_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bpf").join(format!("{name}.bpf.o"))
+}

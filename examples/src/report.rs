@@ -5,10 +5,12 @@ mod table;
 mod time_line;
 
 pub use paint::{Colour, Paint};
-pub use table::{Answered, call_table, period_table};
+pub use table::{Answered, Loaded, call_table, loaded_table, period_table};
 pub use time_line::time_line;
 
-use crate::flow::Note;
+use opswap::verifier::Rejection;
+
+use crate::flow::Flow;
 use crate::link::LinkConfig;
 
 /// Columns of the widest line.
@@ -29,15 +31,22 @@ pub fn path_line(config: &LinkConfig) -> String {
     )
 }
 
-/// What programs noted, one line each.
-pub fn notes(entries: &[Note]) -> String {
-    entries
-        .iter()
-        .map(|note| {
-            let seconds = note.at_us as f64 / 1e6;
-            format!("{seconds:8.3} s  window {:>4}  \"{}\"\n", note.cwnd, printable(&note.text))
-        })
-        .collect()
+/// What programs noted in a flow's journal, one line each.
+pub fn journal(flow: &Flow, paint: Paint) -> String {
+    let Ok(journal) = flow.journal.lock() else { return String::new() };
+    let mut out = paint.apply(Colour::Bold, "noted by programs") + "\n";
+    for note in journal.entries() {
+        let seconds = note.at_us as f64 / 1e6;
+        out += &format!("{seconds:>7.3} s, window {:>3}: {}\n", note.cwnd, printable(&note.text));
+    }
+    out
+}
+
+/// The full report of a rejection; its first line in colour.
+pub fn rejection(rejection: &Rejection, paint: Paint) -> String {
+    let text = format!("{rejection:#}");
+    let (first, rest) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
+    format!("{}\n{rest}\n", paint.apply(Colour::Red, first))
 }
 
 /// Text from a program, fit for a terminal.

@@ -86,9 +86,9 @@ impl Transfer {
         &self.trace
     }
 
-    /// What was recorded, to mark a change in.
-    pub fn trace_mut(&mut self) -> &mut Trace {
-        &mut self.trace
+    /// From now on, what is recorded belongs to a version with this name.
+    pub fn take_over(&mut self, name: &str) {
+        self.trace.begin(name, self.now, self.flow.in_flight);
     }
 
     /// Sends for as long as virtual time is before `end`.
@@ -112,6 +112,7 @@ impl Transfer {
             self.fill_window(control);
         }
         self.set_time(end);
+        self.trace.end(end);
     }
 
     fn set_time(&mut self, now: Duration) {

@@ -29,9 +29,8 @@ fn run(config: LinkConfig, ops: CongOps, seconds: u64) -> Transfer {
     let mut transfer =
         Transfer::new(config, Flow::new(Some(KRef::new(Path::default()))), Trace::new(end, 100));
     control.init(transfer.flow_mut());
-    transfer.trace_mut().begin("native", Duration::ZERO, 0);
+    transfer.take_over("native");
     transfer.run_until(end, &mut control);
-    transfer.trace_mut().end(end);
     transfer
 }
 

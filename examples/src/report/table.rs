@@ -1,8 +1,59 @@
-//! The tables: what each version did to the link, and who answered how many calls.
+//! The tables: what was loaded, what each version did to the link, and who answered how many calls.
+
+use std::time::Duration;
+
+use opswap::Object;
 
 use super::paint::{Colour, Paint};
 use crate::cong::Op;
 use crate::trace::Trace;
+
+/// What it took to load an object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loaded {
+    file: String,
+    programs: usize,
+    /// BPF instructions (slots) of all programs.
+    instructions: usize,
+    /// Instructions that the verifier walked, over all paths.
+    walked: u32,
+    machine_bytes: usize,
+    took: Duration,
+}
+
+impl Loaded {
+    /// What the object `name.bpf.o` tells, and how long it took to load.
+    pub fn new(name: &str, object: &Object, took: Duration) -> Self {
+        let programs: Vec<_> = object.programs().collect();
+        Self {
+            file: format!("{name}.bpf.o"),
+            programs: programs.len(),
+            instructions: programs.iter().filter_map(|p| Some(p.linked()?.insns.len())).sum(),
+            walked: programs.iter().map(|program| program.stats().insns_processed).sum(),
+            machine_bytes: programs.iter().map(|program| program.machine_code().len()).sum(),
+            took,
+        }
+    }
+}
+
+/// What was loaded, and what it took.
+pub fn loaded_table(objects: &[Loaded], paint: Paint) -> String {
+    let head =
+        "loaded          programs   instructions   walked by the verifier   x86-64 code   verified, compiled";
+    let mut out = paint.apply(Colour::Bold, head) + "\n";
+    for (index, object) in objects.iter().enumerate() {
+        let file = paint.apply(Colour::Period(index), &format!("{:<13}", object.file));
+        out += &format!(
+            "{file} {:>10} {:>14} {:>24} {:>7} bytes {:>17.2} ms\n",
+            object.programs,
+            object.instructions,
+            object.walked,
+            object.machine_bytes,
+            object.took.as_secs_f64() * 1e3,
+        );
+    }
+    out
+}
 
 /// Calls that one version answered.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,7 +10,7 @@ use crate::trace::{Bin, Period, Trace};
 /// Characters in front of the plot: scale and axis.
 const MARGIN: usize = 6;
 /// Rows of the window's plot.
-const WINDOW_ROWS: usize = 14;
+const WINDOW_ROWS: usize = 15;
 /// Rows of the throughput's and the delay's plot.
 const BAR_ROWS: usize = 3;
 const DELAY_ROWS: usize = 5;
@@ -106,7 +106,7 @@ impl Page {
                 0 => format!("{top:>4.0} ┤"),
                 at if at == last => format!("{:>4} ┤", 0),
                 at if last > 8 && at == last / 2 => {
-                    format!("{:>4.0} ┤", top * (last - at + 1) as f64 / (last + 1) as f64)
+                    format!("{:>4.0} ┤", top / 2.0)
                 }
                 _ => "     │".to_owned(),
             };
