@@ -1,5 +1,6 @@
 //! The errors of the runtime, one enum per boundary: loading, attaching, running, maps.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -109,8 +110,8 @@ pub enum LoadError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// A program was refused by the verifier.
-    #[error("program `{program}` was rejected")]
+    /// A program was refused by the verifier. `{}` is one line, `{:#}` the full report.
+    #[error(fmt = rejected)]
     Rejected {
         /// The program.
         program: String,
@@ -418,6 +419,12 @@ impl MapError {
             Self::ReadOnly => libc::EPERM,
         }
     }
+}
+
+#[expect(clippy::borrowed_box, reason = "the signature that the derive asks for")]
+fn rejected(program: &str, rejection: &Box<Rejection>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let lead = format!("program `{program}` was rejected");
+    if f.alternate() { write!(f, "{lead}\n{rejection:#}") } else { write!(f, "{lead}: {rejection}") }
 }
 
 /// `; it has a, b and c`, or nothing.
