@@ -169,10 +169,10 @@ pub enum LoadError {
     },
     /// The object could not be read or linked.
     #[error(transparent)]
-    Object(#[from] ObjectError),
+    Object(Box<ObjectError>),
     /// The linked crates' declarations contradict each other.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(Box<RegistryError>),
     /// One program stands in two different operations.
     #[error("program `{program}` is used for two different operations")]
     TwoOps {
@@ -418,6 +418,18 @@ impl MapError {
             Self::Exists => libc::EEXIST,
             Self::ReadOnly => libc::EPERM,
         }
+    }
+}
+
+impl From<ObjectError> for LoadError {
+    fn from(error: ObjectError) -> Self {
+        Self::Object(Box::new(error))
+    }
+}
+
+impl From<RegistryError> for LoadError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
     }
 }
 
