@@ -116,6 +116,7 @@ pub enum LoadError {
         /// The program.
         program: String,
         /// Why and where.
+        #[source]
         rejection: Box<Rejection>,
     },
     /// A proved program could not be compiled.

@@ -124,6 +124,10 @@ impl Policy {
 }
 
 impl Host for Policy {
+    fn policy(&self) -> opswap_verifier::host::Policy {
+        self.application.policy()
+    }
+
     fn btf(&self, space: BtfSpace) -> Option<&Btf> {
         self.application.btf(space)
     }

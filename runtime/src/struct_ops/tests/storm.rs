@@ -8,6 +8,15 @@ use super::{Code, NATIVE, attach, slot, table};
 
 const SWAPS: usize = if cfg!(miri) { 20 } else { 3_000 };
 
+/// Ends the callers, also when a check fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn every_call_belongs_to_one_version() {
     let slot = slot();
@@ -40,6 +49,7 @@ fn every_call_belongs_to_one_version() {
             });
         }
         start.wait();
+        let _stop = Stop(&stop);
         let mut records = Vec::new();
         for round in 0..SWAPS {
             let link = attach(&one, &slot);
@@ -52,7 +62,6 @@ fn every_call_belongs_to_one_version() {
                 thread::yield_now();
             }
         }
-        stop.store(true, Ordering::Relaxed);
         // Calls in flight are counted once their threads are done, so the records are read below.
         kept = records;
     });
