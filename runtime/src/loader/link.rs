@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use opswap_bpf::btf::CoreRelo;
 use opswap_bpf::insn::{CallTarget, Imm64, MapRef};
+use opswap_bpf::map::SpecialField;
 use opswap_bpf::program::{LoadFlags, SourceLine, Subprog};
 use opswap_bpf::proto::Sleepable;
-use opswap_bpf::{HelperId, Insn, InsnIdx, MapId, Program, ProgramKind, decode};
+use opswap_bpf::{
+    Btf, BtfType, HelperId, Insn, InsnIdx, MapId, MapProto, Program, ProgramKind, TypeRef, decode,
+};
 
 use super::ObjectFile;
 use super::agree::agree;
@@ -15,6 +18,7 @@ use super::code::{Function, Reference, SLOT, Target, within};
 use super::core;
 use super::error::ObjectError;
 use super::image::{Extern, ExternKind, Strength};
+use super::parse::essential_name;
 use super::resolve::{HostVariable, Import, KfuncTarget, Resolve, ResolveError};
 
 /// Slots of one program with its subprograms (the kernel's `BPF_COMPLEXITY_LIMIT_INSNS`).
@@ -61,11 +65,32 @@ pub(super) fn link(
         subprogs: linker.subprogs(),
         lines: linker.lines(),
         insns: linker.insns,
-        maps: object.maps.iter().map(|map| Arc::clone(&map.proto)).collect(),
+        maps: object.maps.iter().map(|map| with_host_types(object, resolve.types(), &map.proto)).collect(),
         btf: object.btf.clone(),
         license: object.license,
         flags,
     })
+}
+
+/// A map whose kptrs point to the host's types where the host has them: until now they were the object's.
+fn with_host_types(object: &ObjectFile, host: Option<&Btf>, map: &Arc<MapProto>) -> Arc<MapProto> {
+    let (Some(btf), Some(host)) = (object.btf.as_deref(), host) else { return Arc::clone(map) };
+    let host_type = |field: &SpecialField| {
+        let SpecialField::Kptr { ty, kind } = *field else { return None };
+        let local = btf.get(ty.id)?;
+        let name = essential_name(local.name()?);
+        let same_kind = |other: &BtfType| std::mem::discriminant(other) == std::mem::discriminant(local);
+        let ty = TypeRef::host(host.find(name, same_kind)?);
+        Some(SpecialField::Kptr { ty, kind })
+    };
+    if !map.fields.iter().any(|field| host_type(&field.field).is_some()) {
+        return Arc::clone(map);
+    }
+    let mut map = MapProto::clone(map);
+    for field in &mut map.fields {
+        field.field = host_type(&field.field).unwrap_or(field.field);
+    }
+    Arc::new(map)
 }
 
 /// What an import became.

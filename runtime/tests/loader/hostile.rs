@@ -6,7 +6,7 @@ use crate::hosts::{FakeHost, object};
 use opswap::loader::ObjectFile;
 use opswap_bpf::{Btf, ProgramKind};
 
-const OBJECTS: [&str; 3] = ["full.bpf.o", "bare.bpf.o", "core.bpf.o"];
+const OBJECTS: [&str; 4] = ["full.bpf.o", "bare.bpf.o", "core.bpf.o", "fields.bpf.o"];
 
 /// What came of the bytes: whether they parsed, and how many programs linked.
 fn load(bytes: &[u8]) -> Option<usize> {

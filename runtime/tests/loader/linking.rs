@@ -3,10 +3,10 @@
 use crate::hosts::{FakeHost, object};
 use opswap::loader::{Autoload, ExternKind, LinkKind, MapInit, MapOrigin, MapTarget, ObjectFile, Strength};
 use opswap_bpf::display::Listing;
-use opswap_bpf::map::MapKind;
+use opswap_bpf::map::{MapKind, SpecialField};
 use opswap_bpf::program::{License, Linkage};
 use opswap_bpf::proto::Sleepable;
-use opswap_bpf::{Program, ProgramKind};
+use opswap_bpf::{Btf, BtfSpace, BtfType, Program, ProgramKind, TypeRef};
 
 fn parse(name: &str) -> ObjectFile {
     ObjectFile::parse(&object(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -217,4 +217,54 @@ fn there_is_no_program_beyond_the_last() {
     let object = parse("bare.bpf.o");
     let error = object.link(9, ProgramKind::Named("x".into()), &FakeHost::default()).expect_err("no program");
     assert_eq!(error.to_string(), "there is no program 9: the object has 2");
+}
+
+#[test]
+fn special_fields_are_found_by_type_and_tag() {
+    let object = parse("fields.bpf.o");
+    let btf = object.btf().expect("compiled with -g");
+    let describe = |map: usize| -> Vec<String> {
+        let fields = &object.maps()[map].proto.fields;
+        fields
+            .iter()
+            .map(|field| {
+                let what = if let SpecialField::Kptr { ty, kind } = field.field {
+                    format!("{kind:?} kptr to {}", btf.name_of(ty.id))
+                } else if let SpecialField::ListHead { contains, node_offset }
+                | SpecialField::RbRoot { contains, node_offset } = field.field
+                {
+                    format!("{} through {node_offset}", btf.name_of(contains))
+                } else {
+                    format!("{:?}", field.field)
+                };
+                format!("{}+{}: {what}", field.offset, field.size)
+            })
+            .collect()
+    };
+    assert_eq!(
+        describe(0),
+        [
+            "0+8: Referenced kptr to task",
+            "8+8: Unreferenced kptr to task",
+            "16+8: Unreferenced kptr to task",
+            "28+4: SpinLock",
+            "32+16: Timer",
+        ]
+    );
+    assert_eq!(describe(1), ["0+16: item through 8", "16+4: SpinLock", "24+16: item through 32"]);
+    assert_eq!(object.maps()[1].proto.flags & opswap_bpf::map::BPF_F_MMAPABLE, 0, "locks are not shared");
+}
+
+#[test]
+fn kptrs_point_to_the_hosts_types_once_linked() {
+    let object = parse("fields.bpf.o");
+    let mut types = Btf::new();
+    let task = types.push(BtfType::Struct { name: "task".into(), size: 64, members: Vec::new() });
+    let host = FakeHost { types: Some(types), ..FakeHost::default() };
+    let program = link(&object, "fields", &host);
+    let SpecialField::Kptr { ty, .. } = program.maps[0].fields[0].field else { panic!("a kptr comes first") };
+    assert_eq!(ty, TypeRef::host(task));
+    let without = link(&object, "fields", &FakeHost::default());
+    let SpecialField::Kptr { ty, .. } = without.maps[0].fields[0].field else { panic!("a kptr comes first") };
+    assert_eq!(ty.space, BtfSpace::Program);
 }

@@ -10,6 +10,7 @@ compile() {
 compile -mcpu=v3 -g -c full.bpf.c -o "$out/full.bpf.o"
 compile -mcpu=v4 -c bare.bpf.c -o "$out/bare.bpf.o"
 compile -mcpu=v3 -g -c core.bpf.c -o "$out/core.bpf.o"
+compile -mcpu=v3 -g -c fields.bpf.c -o "$out/fields.bpf.o"
 compile -mcpu=v3 -g -c filter.bpf.c -o "$out/filter.bpf.o"
 compile -mcpu=v3 -g -c plain.bpf.c -o "$out/plain.bpf.o"
 compile -mcpu=v3 -g -c gate.bpf.c -o "$out/gate.bpf.o"
