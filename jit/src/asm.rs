@@ -34,10 +34,30 @@ pub(crate) enum Cond {
     Greater = 15,
 }
 
-/// An operand in memory: `[base + offset]`.
+impl Cond {
+    /// Holds exactly when this does not.
+    pub(crate) const fn inverse(self) -> Self {
+        match self {
+            Self::Below => Self::AboveEqual,
+            Self::AboveEqual => Self::Below,
+            Self::Equal => Self::NotEqual,
+            Self::NotEqual => Self::Equal,
+            Self::BelowEqual => Self::Above,
+            Self::Above => Self::BelowEqual,
+            Self::Less => Self::GreaterEqual,
+            Self::GreaterEqual => Self::Less,
+            Self::LessEqual => Self::Greater,
+            Self::Greater => Self::LessEqual,
+        }
+    }
+}
+
+/// An operand in memory: `[base + index * scale + offset]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Mem {
     base: Register,
+    index: Register,
+    scale: u32,
     offset: i32,
 }
 
@@ -47,14 +67,26 @@ impl Mem {
         Self::at(base.r64(), offset)
     }
 
-    /// `[base + offset]`, with a register that has no BPF name.
+    /// `[base + offset]`, with a register that has no BPF name, or none.
     pub(crate) fn at(base: Register, offset: i32) -> Self {
-        Self { base, offset }
+        Self { base, index: Register::None, scale: 1, offset }
+    }
+
+    /// The same with `index * scale` added; `scale` is 1, 2, 4 or 8.
+    pub(crate) fn indexed(self, index: Gpr, scale: u32) -> Self {
+        Self { index: index.r64(), scale, ..self }
     }
 
     fn operand(self) -> MemoryOperand {
-        let displ_size = u32::from(self.offset != 0);
-        MemoryOperand::with_base_displ_size(self.base, i64::from(self.offset), displ_size)
+        // Without a base there are always four bytes of offset; else the encoder chooses one or four.
+        let displ_size = if self.base == Register::None { 4 } else { u32::from(self.offset != 0) };
+        MemoryOperand::with_base_index_scale_displ_size(
+            self.base,
+            self.index,
+            self.scale,
+            i64::from(self.offset),
+            displ_size,
+        )
     }
 }
 
@@ -69,9 +101,14 @@ enum PatchKind {
     CallLabel(Label),
     /// `call` of a host function, direct if it is near enough, else through `r11`.
     CallHost(CodeAddr),
-    /// `lea register, [rip + label]`; the register's x86-64 number.
+    /// `lea register, [rip + label]`.
     Address(Gpr, Label),
+    /// `nop`s up to the next multiple of [`LOOP_ALIGNMENT`].
+    Align,
 }
+
+/// Where loops begin: the machine fetches 16 bytes at a time, 32 from its cache of decoded instructions.
+const LOOP_ALIGNMENT: u32 = 32;
 
 #[derive(Clone, Copy, Debug)]
 struct Patch {
@@ -243,6 +280,11 @@ impl Asm {
     /// `call` of a host function; clobbers `r11` when it is far.
     pub(crate) fn call_host(&mut self, to: CodeAddr) {
         self.patch(PatchKind::CallHost(to));
+    }
+
+    /// Makes what follows begin at a multiple of 16.
+    pub(crate) fn align(&mut self) {
+        self.patch(PatchKind::Align);
     }
 
     /// `lea` of a place in the image.

@@ -1,16 +1,20 @@
-//! What lowering reads: one [`Op`] per slot, so that slot numbers stay the labels of jumps. Passes in `opt` merge neighbours by
-//! rewriting one of them and leaving [`Op::Nothing`] in place of the other.
+//! What lowering reads: one [`Op`] per slot, so that slot numbers stay the labels of jumps. Passes in `opt` merge operations by
+//! rewriting one of them and leaving [`Op::Nothing`] in place of the others.
 
-use opswap_bpf::insn::{AtomicOp, CallTarget, Extend, Fetch, PacketMode, Reg, Size, Src, Width};
+use opswap_bpf::insn::{AtomicOp, CallTarget, Extend, Fetch, JmpOp, PacketMode, Reg, Size, Src, Width};
 use opswap_bpf::{Insn, InsnIdx};
-use opswap_verifier::VerifiedProgram;
 use opswap_verifier::verified::Reach;
+
+use crate::error::JitError;
+use crate::input::Input;
 
 /// A set of BPF registers.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct RegSet(u16);
 
 impl RegSet {
+    /// All of them.
+    pub(crate) const ALL: Self = Self(0b111_1111_1111);
     /// `R1` to `R5`.
     pub(crate) const ARGUMENTS: Self = Self(0b11_1110);
     /// `R0` to `R5`: what a call leaves undefined.
@@ -28,28 +32,69 @@ impl RegSet {
         Self(self.0 | other.0)
     }
 
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    pub(crate) const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) const fn is_disjoint(self, other: Self) -> bool {
+        self.0 & other.0 == 0
+    }
+
     pub(crate) const fn contains(self, reg: Reg) -> bool {
         self.0 & (1 << reg.index()) != 0
     }
 }
 
-/// `base + offset`, in 64 bits.
+/// Factor of an index register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scale {
+    X1 = 1,
+    X4 = 4,
+    X8 = 8,
+}
+
+/// `base + index * scale + offset`, in 64 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Address {
-    pub(crate) base: Reg,
+    pub(crate) base: Option<Reg>,
+    pub(crate) index: Option<(Reg, Scale)>,
     pub(crate) offset: i32,
 }
 
 impl Address {
     /// `base + offset`.
     pub(crate) fn new(base: Reg, offset: i16) -> Self {
-        Self { base, offset: i32::from(offset) }
+        Self { base: Some(base), index: None, offset: i32::from(offset) }
     }
 
     /// The registers that it is made of.
     pub(crate) fn regs(self) -> RegSet {
-        RegSet::of(self.base)
+        let base = self.base.map_or(RegSet::default(), RegSet::of);
+        self.index.map_or(base, |(index, _)| base.with(index))
     }
+
+    /// The register, if the address is just that.
+    pub(crate) fn as_reg(self) -> Option<Reg> {
+        self.base.filter(|_| self.index.is_none() && self.offset == 0)
+    }
+
+    /// The address `offset` bytes further, if that can still be encoded.
+    pub(crate) fn plus(self, offset: i32) -> Option<Self> {
+        Some(Self { offset: self.offset.checked_add(offset)?, ..self })
+    }
+}
+
+/// On which outcome a branch is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Taken {
+    /// When the condition holds.
+    IfTrue,
+    /// When it does not.
+    IfFalse,
 }
 
 /// What one slot does.
@@ -59,12 +104,20 @@ pub(crate) enum Op {
     Nothing,
     /// No path comes here: a trap.
     Dead,
-    /// As the instruction set says.
+    /// As the instruction set says; never one of those that have a form of their own below.
     Insn(Insn),
     /// `dst = *(size *)address`.
     Load { size: Size, extend: Extend, dst: Reg, address: Address },
     /// `*(size *)address = src`.
     Store { size: Size, address: Address, src: Src },
+    /// `dst = address`, cut to the width.
+    Lea { width: Width, dst: Reg, address: Address },
+    /// `dst = src` rotated left.
+    Rotate { width: Width, dst: Reg, src: Reg, left: u8 },
+    /// To a slot.
+    Jump { to: u32 },
+    /// To a slot, on a condition.
+    Branch { taken: Taken, op: JmpOp, width: Width, dst: Reg, src: Src, to: u32 },
 }
 
 /// What an operation reads and writes; the frame pointer counts like any register.
@@ -75,33 +128,44 @@ pub(crate) struct Effects {
 }
 
 /// The operations of a program, one per slot.
-pub(crate) fn build(program: &VerifiedProgram) -> Vec<Op> {
-    let reach = |slot| program.facts(InsnIdx(slot)).map_or(Reach::Live, |facts| facts.reach);
-    (0..).zip(&program.program().insns).map(|(slot, insn)| Op::new(insn, reach(slot))).collect()
+pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Op>, JitError> {
+    let insns = input.insns;
+    let target = |slot, offset| match InsnIdx(slot).jump(offset) {
+        Some(to) if to.index() < insns.len() => Ok(to.0),
+        Some(_) | None => Err(JitError::Internal(format!("{} jumps out of the program", InsnIdx(slot)))),
+    };
+    let mut ops = Vec::with_capacity(insns.len());
+    for ((slot, insn), &reach) in (0..).zip(insns).zip(&input.reach) {
+        ops.push(if *insn == Insn::LoadImm64Tail {
+            Op::Nothing
+        } else if reach == Reach::Dead {
+            Op::Dead
+        } else if let Insn::Load { size, extend, dst, base, offset } = *insn {
+            Op::Load { size, extend, dst, address: Address::new(base, offset) }
+        } else if let Insn::Store { size, base, offset, src } = *insn {
+            Op::Store { size, address: Address::new(base, offset), src }
+        } else if let Insn::Jump { offset, .. } = *insn {
+            Op::Jump { to: target(slot, offset)? }
+        } else if let Insn::Branch { op, width, dst, src, offset } = *insn {
+            Op::Branch { taken: Taken::IfTrue, op, width, dst, src, to: target(slot, offset.into())? }
+        } else {
+            Op::Insn(*insn)
+        });
+    }
+    Ok(ops)
 }
 
 impl Op {
-    fn new(insn: &Insn, reach: Reach) -> Self {
-        if *insn == Insn::LoadImm64Tail {
-            Self::Nothing
-        } else if reach == Reach::Dead {
-            Self::Dead
-        } else if let Insn::Load { size, extend, dst, base, offset } = *insn {
-            Self::Load { size, extend, dst, address: Address::new(base, offset) }
-        } else if let Insn::Store { size, base, offset, src } = *insn {
-            Self::Store { size, address: Address::new(base, offset), src }
-        } else {
-            Self::Insn(*insn)
-        }
-    }
-
     /// What it reads and writes.
     pub(crate) fn effects(&self) -> Effects {
         let (reads, writes) = match *self {
-            Self::Nothing | Self::Dead => Default::default(),
+            Self::Nothing | Self::Dead | Self::Jump { .. } => Default::default(),
             Self::Insn(insn) => insn_effects(&insn),
             Self::Load { dst, address, .. } => (address.regs(), RegSet::of(dst)),
             Self::Store { address, src, .. } => (address.regs().union(src_regs(src)), RegSet::default()),
+            Self::Lea { dst, address, .. } => (address.regs(), RegSet::of(dst)),
+            Self::Rotate { dst, src, .. } => (RegSet::of(src), RegSet::of(dst)),
+            Self::Branch { dst, src, .. } => (src_regs(src).with(dst), RegSet::default()),
         };
         Effects { reads, writes }
     }

@@ -14,7 +14,7 @@
 //!
 //! After each call of a shim the code tests [`RunHeader::abort`] and, when it is set, leaves by its normal exits with 0 in `R0`.
 //!
-//! A program passes through these modules: `ir` (one operation per slot) · `lower` (instruction selection, with `regs`, `frame`
+//! A program passes through these modules: `ir` (one operation per slot) · `opt` (passes over them) · `lower` (instruction selection, with `regs`, `frame`
 //! and `trampoline`) · `asm` (encoding, labels, the shortest jumps) · `code_memory` (pages, writable or executable).
 
 mod asm;
@@ -25,14 +25,20 @@ pub mod disasm;
 mod error;
 mod executable;
 mod frame;
+mod input;
 mod ir;
 mod linker;
 mod lower;
+mod opt;
 mod regs;
 mod run;
+#[cfg(test)]
+mod tests;
 mod trampoline;
 #[cfg(any(test, feature = "disasm"))]
 pub mod validate;
+
+use std::ops::Range;
 
 use opswap_verifier::VerifiedProgram;
 
@@ -40,7 +46,9 @@ use crate::asm::Layout;
 use crate::code_memory::CodeBuffer;
 use crate::cpu::Cpu;
 use crate::executable::{FunctionCode, ImageMap};
+use crate::input::Input;
 use crate::lower::Function;
+use crate::opt::{Level, Optimised};
 
 pub use error::JitError;
 pub use executable::{CALLBACK_CFI_HASH, Executable};
@@ -52,12 +60,19 @@ pub use run::RunHeader;
 /// # Errors
 /// The linker lacks an address, the program contains an instruction without x86-64 code, or memory is refused.
 pub fn compile(program: &VerifiedProgram, linker: &dyn Linker) -> Result<Executable, JitError> {
-    compile_for(program, linker, Cpu::detect())
+    compile_for(&Input::of(program), linker, Cpu::detect(), Level::Full)
 }
 
-fn compile_for(program: &VerifiedProgram, linker: &dyn Linker, cpu: Cpu) -> Result<Executable, JitError> {
-    let ops = ir::build(program);
-    let lowered = lower::lower(program, &ops, linker, cpu)?;
+fn compile_for(
+    input: &Input<'_>,
+    linker: &dyn Linker,
+    cpu: Cpu,
+    level: Level,
+) -> Result<Executable, JitError> {
+    let functions: Vec<Range<usize>> =
+        input.functions.iter().map(|facts| facts.start.index()..facts.end.index()).collect();
+    let Optimised { ops, live } = opt::optimise(ir::build(input)?, &functions, level);
+    let lowered = lower::lower(input, &ops, &live, linker, cpu)?;
     let anchor = compile_for as *const () as usize;
     let mut buffer = CodeBuffer::reserve(lowered.code.max_len(), anchor)?;
     let layout = lowered.code.place(buffer.base())?;

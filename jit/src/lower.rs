@@ -16,13 +16,13 @@ use iced_x86::Code;
 use opswap_bpf::insn::CallTarget;
 use opswap_bpf::proto::ContextLayout;
 use opswap_bpf::{Insn, InsnIdx, SubprogId};
-use opswap_verifier::VerifiedProgram;
 
 use crate::asm::{Asm, Label};
 use crate::cpu::Cpu;
 use crate::error::JitError;
 use crate::frame::{Caller, Frame, RunNeeded};
-use crate::ir::Op;
+use crate::input::Input;
+use crate::ir::{Op, RegSet};
 use crate::linker::Linker;
 use crate::trampoline;
 
@@ -53,9 +53,11 @@ pub(crate) struct Lowered {
 /// Lowering of one program.
 pub(crate) struct Lowerer<'a> {
     asm: Asm,
-    program: &'a VerifiedProgram,
+    input: &'a Input<'a>,
     linker: &'a dyn Linker,
     cpu: Cpu,
+    /// Registers that are read after each slot.
+    live: &'a [RegSet],
     functions: Vec<Function>,
     /// The slot that is being lowered.
     at: InsnIdx,
@@ -74,16 +76,17 @@ struct Current {
 
 /// Lowers a program.
 pub(crate) fn lower(
-    program: &VerifiedProgram,
+    input: &Input<'_>,
     ops: &[Op],
+    live: &[RegSet],
     linker: &dyn Linker,
     cpu: Cpu,
 ) -> Result<Lowered, JitError> {
     let mut asm = Asm::new(ops.len())?;
-    let functions = functions(program, ops, &mut asm)?;
+    let functions = functions(input, ops, &mut asm)?;
     let current =
         Current { frame: Frame::default(), epilogue: asm.label(), abort: asm.label(), abort_used: false };
-    let mut lowerer = Lowerer { asm, program, linker, cpu, functions, at: InsnIdx(0), current };
+    let mut lowerer = Lowerer { asm, input, linker, cpu, live, functions, at: InsnIdx(0), current };
     trampoline::cfi_header(&mut lowerer.asm, linker.cfi_hash());
     let run_needed = if ops.iter().any(is_host_call) { RunNeeded::Yes } else { RunNeeded::No };
     for index in 0..lowerer.functions.len() {
@@ -98,9 +101,9 @@ pub(crate) fn lower(
 }
 
 /// The table of functions: labels, callbacks, and which of them may end the run.
-fn functions(program: &VerifiedProgram, ops: &[Op], asm: &mut Asm) -> Result<Vec<Function>, JitError> {
-    let mut functions = Vec::with_capacity(program.subprogs().len());
-    for facts in program.subprogs() {
+fn functions(input: &Input<'_>, ops: &[Op], asm: &mut Asm) -> Result<Vec<Function>, JitError> {
+    let mut functions = Vec::with_capacity(input.functions.len());
+    for facts in input.functions {
         let slots = facts.start.index()..facts.end.index();
         let Some(body) = ops.get(slots.clone()) else {
             return Err(JitError::Internal(format!(
@@ -113,23 +116,23 @@ fn functions(program: &VerifiedProgram, ops: &[Op], asm: &mut Asm) -> Result<Vec
     }
     for (slot, op) in (0..).zip(ops) {
         if let Op::Insn(Insn::LoadImm64 { imm: opswap_bpf::insn::Imm64::Func(offset), .. }) = op {
-            let id = target(program, InsnIdx(slot), *offset)?;
+            let id = target(input, InsnIdx(slot), *offset)?;
             let function = &mut functions[id.index()];
             function.callback = Some(function.callback.unwrap_or_else(|| asm.label()));
         }
     }
-    spread_aborts(program, ops, &mut functions)?;
+    spread_aborts(input, ops, &mut functions)?;
     Ok(functions)
 }
 
 /// A function that calls one which may end the run may end it too; at most as many rounds as functions.
-fn spread_aborts(program: &VerifiedProgram, ops: &[Op], functions: &mut [Function]) -> Result<(), JitError> {
+fn spread_aborts(input: &Input<'_>, ops: &[Op], functions: &mut [Function]) -> Result<(), JitError> {
     let mut calls = Vec::new();
     for (caller, function) in functions.iter().enumerate() {
         for slot in function.slots.clone() {
             if let Op::Insn(Insn::Call { target: CallTarget::Subprog(offset) }) = ops[slot] {
                 let at = InsnIdx(u32::try_from(slot).unwrap_or(u32::MAX));
-                calls.push((caller, target(program, at, offset)?.index()));
+                calls.push((caller, target(input, at, offset)?.index()));
             }
         }
     }
@@ -147,8 +150,8 @@ fn spread_aborts(program: &VerifiedProgram, ops: &[Op], functions: &mut [Functio
 }
 
 /// The function that a call or a function address at a slot names. Never the entry, whose prologue is the host's.
-fn target(program: &VerifiedProgram, at: InsnIdx, offset: i32) -> Result<SubprogId, JitError> {
-    match at.jump(offset).and_then(|start| program.subprog_at(start)) {
+fn target(input: &Input<'_>, at: InsnIdx, offset: i32) -> Result<SubprogId, JitError> {
+    match at.jump(offset).and_then(|start| input.function_at(start)) {
         Some(SubprogId(0)) => Err(JitError::Unsupported { at, what: "a call of the program's own entry" }),
         Some(id) => Ok(id),
         None => Err(JitError::Internal(format!("{at} names a function where none begins"))),
@@ -162,7 +165,7 @@ fn is_host_call(op: &Op) -> bool {
 impl Lowerer<'_> {
     fn function(&mut self, index: usize, ops: &[Op], run_needed: RunNeeded) -> Result<(), JitError> {
         let Function { label, ref slots, .. } = self.functions[index];
-        let (slots, facts) = (slots.clone(), &self.program.subprogs()[index]);
+        let (slots, facts) = (slots.clone(), &self.input.functions[index]);
         let body = &ops[slots.clone()];
         let caller = if index == 0 { Caller::Host } else { Caller::Program };
         self.current = Current {
@@ -174,12 +177,16 @@ impl Lowerer<'_> {
         self.asm.bind(label);
         self.current.frame.prologue(&mut self.asm);
         if caller == Caller::Host {
-            trampoline::arguments(&mut self.asm, &self.program.entry().context, run_needed);
+            trampoline::arguments(&mut self.asm, self.input.context, run_needed);
         }
         let last_exit = body.iter().rposition(|op| *op == Op::Insn(Insn::Exit));
+        let loops = loop_heads(body, &slots);
         for (offset, op) in body.iter().enumerate() {
             let slot = slots.start + offset;
             self.at = InsnIdx(u32::try_from(slot).unwrap_or(u32::MAX));
+            if loops.binary_search(&slot).is_ok() {
+                self.asm.align();
+            }
             let label = self.asm.slot(slot);
             self.asm.bind(label);
             let after = if last_exit == Some(offset) { ExitForm::Here } else { ExitForm::Jump };
@@ -214,6 +221,13 @@ impl Lowerer<'_> {
             Op::Dead => self.asm.op(Code::Int3),
             Op::Load { size, extend, dst, address } => self.load(size, extend, dst, address),
             Op::Store { size, address, src } => self.store(size, address, src),
+            Op::Lea { width, dst, address } => self.lea(width, dst, address),
+            Op::Rotate { width, dst, src, left } => self.rotate(width, dst, src, left),
+            Op::Jump { to } => self.jump(to),
+            Op::Branch { taken, op, width, dst, src, to } => {
+                self.compare(op, width, dst, src);
+                self.branch(taken, op, to);
+            }
             Op::Insn(insn) => self.insn(&insn, exit)?,
         }
         Ok(())
@@ -227,19 +241,20 @@ impl Lowerer<'_> {
             Insn::Neg { width, dst } => self.neg(width, dst),
             Insn::ByteSwap { kind, bits, dst } => self.byte_swap(kind, bits, dst),
             Insn::LoadImm64 { dst, imm } => self.load_imm64(dst, imm)?,
-            Insn::LoadImm64Tail => {}
-            Insn::Load { size, extend, dst, base, offset } => {
-                self.load(size, extend, dst, crate::ir::Address::new(base, offset));
-            }
-            Insn::Store { size, base, offset, src } => {
-                self.store(size, crate::ir::Address::new(base, offset), src);
+            Insn::LoadImm64Tail
+            | Insn::Load { .. }
+            | Insn::Store { .. }
+            | Insn::Jump { .. }
+            | Insn::Branch { .. } => {
+                return Err(JitError::Internal(format!(
+                    "`{insn}` at {} has an operation of its own",
+                    self.at
+                )));
             }
             Insn::Atomic { op, width, base, offset, src } => self.atomic(op, width, base, offset, src),
             Insn::LoadAcquire { size, dst, base, offset } => self.load_acquire(size, dst, base, offset),
             Insn::StoreRelease { size, base, offset, src } => self.store_release(size, base, offset, src),
             Insn::LoadPacket { .. } => return self.unsupported("a legacy packet load"),
-            Insn::Jump { offset, .. } => self.jump(offset)?,
-            Insn::Branch { op, width, dst, src, offset } => self.branch(op, width, dst, src, offset)?,
             Insn::MayGoto { offset } => self.may_goto(offset)?,
             Insn::Call { target } => self.call(target)?,
             Insn::CallReg { .. } => return self.unsupported("an indirect call"),
@@ -252,13 +267,33 @@ impl Lowerer<'_> {
         Err(JitError::Unsupported { at: self.at, what })
     }
 
+    /// Is a register read after the current slot?
+    fn is_live(&self, reg: opswap_bpf::insn::Reg) -> bool {
+        self.live.get(self.at.index()).is_none_or(|live| live.contains(reg))
+    }
+
     /// The label of the slot `offset` slots behind the next one.
     fn slot_label(&self, offset: i32) -> Result<Label, JitError> {
         match self.at.jump(offset) {
-            Some(to) if to.index() < self.program.program().insns.len() => Ok(self.asm.slot(to.index())),
+            Some(to) if to.index() < self.live.len() => Ok(self.asm.slot(to.index())),
             Some(_) | None => Err(JitError::Internal(format!("{} jumps out of the program", self.at))),
         }
     }
+}
+
+/// Slots to which jumps lead back, sorted.
+fn loop_heads(body: &[Op], slots: &std::ops::Range<usize>) -> Vec<usize> {
+    let mut heads = Vec::new();
+    for (slot, op) in slots.clone().zip(body) {
+        if let Op::Jump { to } | Op::Branch { to, .. } = *op
+            && to as usize <= slot
+        {
+            heads.push(to as usize);
+        }
+    }
+    heads.sort_unstable();
+    heads.dedup();
+    heads
 }
 
 /// How an exit leaves the function.

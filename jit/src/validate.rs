@@ -32,8 +32,12 @@ pub struct Flaw {
 /// # Errors
 /// The first rule of the module that does not hold.
 pub fn validate(executable: &Executable, program: &VerifiedProgram, linker: &dyn Linker) -> Result<(), Flaw> {
+    check(executable, &program.program().insns, linker)
+}
+
+pub(crate) fn check(executable: &Executable, insns: &[Insn], linker: &dyn Linker) -> Result<(), Flaw> {
     let instructions: Vec<Instruction> = decode(executable).collect();
-    let host = host_functions(program, linker);
+    let host = host_functions(insns, linker);
     let mut starts = vec![false; executable.len()];
     for instruction in &instructions {
         starts[offset_of(instruction, executable) as usize] = true;
@@ -54,7 +58,7 @@ pub fn validate(executable: &Executable, program: &VerifiedProgram, linker: &dyn
     }
 }
 
-fn host_functions(program: &VerifiedProgram, linker: &dyn Linker) -> Vec<u64> {
+fn host_functions(insns: &[Insn], linker: &dyn Linker) -> Vec<u64> {
     let address = |insn: &Insn| {
         let Insn::Call { target } = insn else { return None };
         match *target {
@@ -63,7 +67,7 @@ fn host_functions(program: &VerifiedProgram, linker: &dyn Linker) -> Vec<u64> {
             CallTarget::Subprog(_) => None,
         }
     };
-    program.program().insns.iter().filter_map(address).map(|address| address.0 as u64).collect()
+    insns.iter().filter_map(address).map(|address| address.0 as u64).collect()
 }
 
 /// Every instruction that this crate emits.
@@ -109,6 +113,7 @@ const EMITTED: &[Mnemonic] = {
         M::Movsxd,
         M::Bswap,
         M::Rol,
+        M::Rorx,
         M::Div,
         M::Idiv,
         M::Cdq,
@@ -116,6 +121,7 @@ const EMITTED: &[Mnemonic] = {
         M::Xadd,
         M::Xchg,
         M::Cmpxchg,
+        M::Nop,
     ]
 };
 

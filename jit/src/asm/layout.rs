@@ -3,7 +3,7 @@
 //! Every jump starts short and only ever grows, so the search ends; after [`MAX_PASSES`] passes the jumps that are left grow
 //! all at once. Only then are bytes written: no form is chosen from a distance that can still change.
 
-use crate::asm::{Label, Patch, PatchKind, Place};
+use crate::asm::{LOOP_ALIGNMENT, Label, Patch, PatchKind, Place};
 use crate::error::JitError;
 
 /// Passes over the jumps before all that are left become long. Real programs need two to four.
@@ -14,6 +14,8 @@ const BRANCH: Forms = Forms { short: 2, long: 6 };
 const CALL_LABEL: u8 = 5;
 const CALL_NEAR: u8 = 5;
 const CALL_FAR: u8 = 13;
+/// No patch is longer: padding has up to 15 bytes.
+const MAX_PATCH: usize = 31;
 const ADDRESS: u8 = 7;
 
 struct Forms {
@@ -45,7 +47,7 @@ impl Unplaced {
 
     /// No layout is longer than this.
     pub(crate) fn max_len(&self) -> usize {
-        self.code.len() + self.patches.len() * usize::from(CALL_FAR)
+        self.code.len() + self.patches.len() * MAX_PATCH
     }
 
     /// Chooses every form for code that will lie somewhere in `base .. base + max_len()`, beginning at `base`.
@@ -60,6 +62,7 @@ impl Unplaced {
                 PatchKind::Address(_, to) => self.bound(to).map(|()| ADDRESS)?,
                 PatchKind::CallHost(to) if near(base, base + max_len, to.0 as u64) => CALL_NEAR,
                 PatchKind::CallHost(_) => CALL_FAR,
+                PatchKind::Align => 0,
             });
         }
         let before = vec![0; sizes.len() + 1];
@@ -92,7 +95,10 @@ impl Layout {
                 let (forms, to) = match self.unplaced.patches[at].kind {
                     PatchKind::Jump(to) => (JUMP, to),
                     PatchKind::Branch(_, to) => (BRANCH, to),
-                    PatchKind::CallLabel(_) | PatchKind::CallHost(_) | PatchKind::Address(..) => continue,
+                    PatchKind::CallLabel(_)
+                    | PatchKind::CallHost(_)
+                    | PatchKind::Address(..)
+                    | PatchKind::Align => continue,
                 };
                 let short = self.sizes[at] == forms.short;
                 if short && (pass == MAX_PASSES || i8::try_from(self.distance(at, to)).is_err()) {
@@ -107,11 +113,17 @@ impl Layout {
         self.count();
     }
 
+    /// Adds up the sizes. Padding follows from all that lies before it, so it needs no search of its own.
     fn count(&mut self) {
         let mut sum = 0;
-        for (before, &size) in self.before.iter_mut().zip(&self.sizes) {
-            *before = sum;
-            sum += u32::from(size);
+        for (index, patch) in self.unplaced.patches.iter().enumerate() {
+            self.before[index] = sum;
+            if patch.kind == PatchKind::Align {
+                let at = patch.at + sum;
+                // Less than 16.
+                self.sizes[index] = (at.next_multiple_of(LOOP_ALIGNMENT) - at) as u8;
+            }
+            sum += u32::from(self.sizes[index]);
         }
         if let Some(last) = self.before.last_mut() {
             *last = sum;
@@ -192,6 +204,7 @@ impl Layout {
                 writer.bytes(&(to.0 as u64).to_le_bytes())?;
                 writer.bytes(&[0x41, 0xff, 0xd3])
             }
+            PatchKind::Align => writer.nops(size),
             PatchKind::Address(dst, of) => {
                 // lea dst, [rip + distance]
                 let number = dst.number();
@@ -214,6 +227,28 @@ impl Writer<'_> {
             self.out.get_mut(self.at..end).ok_or_else(|| internal("code is longer than its buffer"))?;
         room.copy_from_slice(bytes);
         self.at = end;
+        Ok(())
+    }
+
+    /// As few `nop`s as possible, in the forms that Intel and AMD recommend.
+    fn nops(&mut self, count: u8) -> Result<(), JitError> {
+        const FORMS: [&[u8]; 9] = [
+            &[0x90],
+            &[0x66, 0x90],
+            &[0x0f, 0x1f, 0x00],
+            &[0x0f, 0x1f, 0x40, 0x00],
+            &[0x0f, 0x1f, 0x44, 0x00, 0x00],
+            &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+            &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+            &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+            &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+        ];
+        let mut left = usize::from(count);
+        while left > 0 {
+            let form = FORMS[left.min(FORMS.len()) - 1];
+            self.bytes(form)?;
+            left -= form.len();
+        }
         Ok(())
     }
 

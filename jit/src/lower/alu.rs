@@ -3,7 +3,7 @@
 use iced_x86::Code;
 use opswap_bpf::insn::{AluOp, Reg, Src, Width};
 
-use crate::ir::extend_imm;
+use crate::ir::{Address, Scale, extend_imm};
 use crate::lower::Lowerer;
 use crate::lower::divide::Division;
 use crate::lower::shift::ShiftOp;
@@ -106,6 +106,25 @@ impl Lowerer<'_> {
             Src::Imm(imm) => {
                 let code = pick([Code::Imul_r32_rm32_imm32, Code::Imul_r64_rm64_imm32], width);
                 self.asm.rri(code, dst, dst, imm);
+            }
+        }
+    }
+
+    /// `dst = address`, in the shortest way. May change the flags.
+    pub(super) fn lea(&mut self, width: Width, dst: Reg, address: Address) {
+        let Address { base, index, offset } = address;
+        match (base, index, offset) {
+            (Some(src), None, 0) => self.move_gpr(width, gpr(dst), gpr(src)),
+            (Some(base), None, _) if base == dst => self.simple(&ADD, width, dst, Src::Imm(offset)),
+            (Some(base), Some((index, Scale::X1)), 0) if base == dst => {
+                self.simple(&ADD, width, dst, Src::Reg(index));
+            }
+            (Some(base), Some((index, Scale::X1)), 0) if index == dst => {
+                self.simple(&ADD, width, dst, Src::Reg(base));
+            }
+            _ => {
+                let code = pick([Code::Lea_r32_m, Code::Lea_r64_m], width);
+                self.asm.rm(code, gpr(dst).sized(width), address.mem());
             }
         }
     }

@@ -5,6 +5,7 @@ use opswap_bpf::insn::{JmpOp, Reg, Src, Width};
 
 use crate::asm::Cond;
 use crate::error::JitError;
+use crate::ir::Taken;
 use crate::lower::alu::pick;
 use crate::lower::{ExitForm, Lowerer};
 use crate::regs::gpr;
@@ -26,33 +27,29 @@ fn condition(op: JmpOp) -> Cond {
 }
 
 impl Lowerer<'_> {
-    pub(super) fn jump(&mut self, offset: i32) -> Result<(), JitError> {
-        if offset != 0 {
-            let to = self.slot_label(offset)?;
+    pub(super) fn jump(&mut self, to: u32) {
+        // To the next slot: nothing to do.
+        if to != self.at.0 + 1 {
+            let to = self.asm.slot(to as usize);
             self.asm.jump(to);
         }
-        Ok(())
     }
 
-    pub(super) fn branch(
-        &mut self,
-        op: JmpOp,
-        width: Width,
-        dst: Reg,
-        src: Src,
-        offset: i16,
-    ) -> Result<(), JitError> {
-        if op == JmpOp::Set {
-            self.test(width, dst, src)
-        } else {
-            self.compare(width, dst, src)
-        }
-        let to = self.slot_label(i32::from(offset))?;
-        self.asm.branch(condition(op), to);
-        Ok(())
+    /// Jumps on the flags that [`Lowerer::compare`] left.
+    pub(super) fn branch(&mut self, taken: Taken, op: JmpOp, to: u32) {
+        let to = self.asm.slot(to as usize);
+        let condition = match taken {
+            Taken::IfTrue => condition(op),
+            Taken::IfFalse => condition(op).inverse(),
+        };
+        self.asm.branch(condition, to);
     }
 
-    fn compare(&mut self, width: Width, dst: Reg, src: Src) {
+    pub(super) fn compare(&mut self, op: JmpOp, width: Width, dst: Reg, src: Src) {
+        if op == JmpOp::Set { self.test(width, dst, src) } else { self.cmp(width, dst, src) }
+    }
+
+    fn cmp(&mut self, width: Width, dst: Reg, src: Src) {
         let dst = gpr(dst).sized(width);
         match src {
             Src::Reg(src) => {

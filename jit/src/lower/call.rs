@@ -36,7 +36,7 @@ impl Lowerer<'_> {
     }
 
     fn call_subprog(&mut self, offset: i32) -> Result<(), JitError> {
-        let id = target(self.program, self.at, offset)?;
+        let id = target(self.input, self.at, offset)?;
         let function = &self.functions[id.index()];
         let (label, aborts) = (function.label, function.aborts);
         self.asm.call(label);
@@ -71,7 +71,7 @@ impl Lowerer<'_> {
     }
 
     fn function_address(&mut self, dst: Reg, offset: i32) -> Result<(), JitError> {
-        let id = target(self.program, self.at, offset)?;
+        let id = target(self.input, self.at, offset)?;
         match self.functions[id.index()].callback {
             Some(callback) => self.asm.address(gpr(dst), callback),
             None => return Err(JitError::Internal(format!("{id} has no entry for the host"))),

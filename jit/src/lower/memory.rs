@@ -1,6 +1,6 @@
 //! Plain loads and stores, and their ordered forms: on x86-64 every load acquires and every store releases.
 
-use iced_x86::Code;
+use iced_x86::{Code, Register};
 use opswap_bpf::insn::{Extend, Reg, Size, Src};
 
 use crate::asm::Mem;
@@ -11,7 +11,14 @@ use crate::regs::gpr;
 impl Address {
     /// As an operand.
     pub(super) fn mem(self) -> Mem {
-        Mem::new(gpr(self.base), self.offset)
+        let mem = match self.base {
+            Some(base) => Mem::new(gpr(base), self.offset),
+            None => Mem::at(Register::None, self.offset),
+        };
+        match self.index {
+            Some((index, scale)) => mem.indexed(gpr(index), scale as u32),
+            None => mem,
+        }
     }
 }
 

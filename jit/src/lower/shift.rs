@@ -73,6 +73,31 @@ impl Lowerer<'_> {
         }
     }
 
+    /// `dst = src` rotated left by less than the width.
+    pub(super) fn rotate(&mut self, width: Width, dst: Reg, src: Reg, left: u8) {
+        let (dst, src, left) = (gpr(dst), gpr(src), i32::from(left));
+        if dst == src {
+            return self.asm.ri(
+                pick([Code::Rol_rm32_imm8, Code::Rol_rm64_imm8], width),
+                dst.sized(width),
+                left,
+            );
+        }
+        match self.cpu.bmi2 {
+            Bmi2::Present => {
+                let (code, bits) = match width {
+                    Width::W32 => (Code::VEX_Rorx_r32_rm32_imm8, 32),
+                    Width::W64 => (Code::VEX_Rorx_r64_rm64_imm8, 64),
+                };
+                self.asm.rri(code, dst.sized(width), src.sized(width), (bits - left) % bits);
+            }
+            Bmi2::Absent => {
+                self.move_gpr(width, dst, src);
+                self.asm.ri(pick([Code::Rol_rm32_imm8, Code::Rol_rm64_imm8], width), dst.sized(width), left);
+            }
+        }
+    }
+
     /// The amount must be in `cl`, and `rcx` is `R4`.
     fn shift_by_cl(&mut self, code: Code, width: Width, dst: Gpr, by: Gpr) {
         let [_, _, scratch] = SCRATCH;

@@ -2,6 +2,7 @@
 
 use opswap_bpf::insn::{AtomicOp, Extend, Fetch, Imm64, MapRef, Reg, Size, Src, Width};
 use opswap_bpf::map::MapKind;
+use opswap_bpf::proto::ContextLayout;
 use opswap_bpf::{Insn, InsnIdx, MapId};
 
 use super::{readable, writable};
@@ -31,7 +32,7 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
         }
         Insn::LoadAcquire { size, dst, base, offset } => {
             let place = Place { base, offset, size };
-            check_ordered(state, place)?;
+            check_ordered(subject, state, place)?;
             check_load(subject, state, place, Extend::Zero, Alignment::Natural, dst)
         }
         Insn::Store { size, base, offset, src } => {
@@ -45,7 +46,7 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
         Insn::StoreRelease { size, base, offset, src } => {
             let value = *readable(state, src)?;
             let place = Place { base, offset, size };
-            check_ordered(state, place)?;
+            check_ordered(subject, state, place)?;
             check_store(subject, state, place, value, Alignment::Natural)
         }
         Insn::Atomic { op, width, base, offset, src } => {
@@ -115,10 +116,11 @@ fn check_store(
     Ok(Checked { write: Some((write, place.size, value)), load: None, reserve: None })
 }
 
-/// Atomic and ordered accesses reach memory that others share; a context is not such memory.
-fn check_ordered(state: &VerifierState, place: Place) -> Result<(), Reason> {
+/// Atomic and ordered accesses reach memory that others share; a context is not such memory, unless it is a plain buffer.
+fn check_ordered(subject: &Subject<'_>, state: &VerifierState, place: Place) -> Result<(), Reason> {
+    let buffer = matches!(subject.entry.context, ContextLayout::Buffer { .. });
     match readable(state, place.base)? {
-        RegState::Pointer(pointer) if pointer.to == Region::Context => {
+        RegState::Pointer(pointer) if pointer.to == Region::Context && !buffer => {
             Err(Reason::AtomicTarget { reg: place.base, kind: pointer.kernel_name() })
         }
         RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(()),
@@ -149,7 +151,7 @@ fn check_atomic(
     if let Some(dst) = fetched_into {
         writable(dst)?;
     }
-    check_ordered(state, place)?;
+    check_ordered(subject, state, place)?;
     let old = check_read(subject, state, place, Extend::Zero, Alignment::Natural)?;
     if matches!(old, RegState::Pointer(_)) {
         return Err(Reason::AddressInAtomic { reg: place.base });

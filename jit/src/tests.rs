@@ -1,0 +1,8 @@
+//! Tests that run compiled code. `harness` proves, compiles and calls; its `machine` has these tests' only `unsafe`.
+
+mod branches;
+mod calls;
+mod conformance;
+mod differential;
+mod harness;
+mod matrix;
