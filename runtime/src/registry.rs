@@ -87,6 +87,19 @@ pub struct Kfunc {
     available: Availability,
 }
 
+impl Kfunc {
+    /// Names of the sets that it is in.
+    pub fn sets(&self) -> Vec<&str> {
+        self.available.sets()
+    }
+
+    /// The kinds of programs that may call it (`struct_ops`, a table's name, the first part of a section's name), sorted;
+    /// `None` for all. A filter may refuse more.
+    pub fn programs(&self) -> Option<Vec<&str>> {
+        self.available.programs()
+    }
+}
+
 /// A declared table of operations.
 #[derive(Clone, Debug)]
 pub struct Table {

@@ -7,6 +7,8 @@ use crate::declare::{Filter, FilterVerdict, KfuncDecl};
 /// A list of kinds of programs, and a further condition.
 #[derive(Clone, Debug)]
 struct List {
+    /// Name of the set that it is from; `None` for the kfunc's own.
+    set: Option<String>,
     /// Words of `programs(…)`; empty for all kinds.
     programs: Vec<String>,
     filter: Condition,
@@ -36,6 +38,15 @@ impl Condition {
     }
 }
 
+/// Whether a Rust function decides, too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Filtered {
+    /// Lists alone decide.
+    No,
+    /// A function that is not at hand.
+    Yes,
+}
+
 /// Which programs may call a kfunc: those that any of the lists names and that the kfunc's own condition lets through.
 #[derive(Clone, Debug)]
 pub(super) struct Availability {
@@ -50,28 +61,61 @@ impl Availability {
         let mut lists: Vec<List> = decl
             .sets
             .iter()
-            .map(|set| List { programs: owned(set.programs), filter: Condition::of(set.filter) })
+            .map(|set| List {
+                set: Some(set.name.to_owned()),
+                programs: owned(set.programs),
+                filter: Condition::of(set.filter),
+            })
             .collect();
         if !decl.programs.is_empty() || lists.is_empty() {
-            lists.push(List { programs: owned(decl.programs), filter: Condition::None });
+            lists.push(List { set: None, programs: owned(decl.programs), filter: Condition::None });
         }
         Self { lists, condition: Condition::of(decl.filter) }
     }
 
     /// As an interface file says it.
-    pub(super) fn from_tags(programs: Option<&str>, filtered: bool) -> Self {
-        let programs = programs.map_or_else(Vec::new, |words| words.split(',').map(str::to_owned).collect());
-        let condition = if filtered { Condition::Lost } else { Condition::None };
-        Self { lists: vec![List { programs, filter: Condition::None }], condition }
+    pub(super) fn from_tags(programs: Option<&str>, sets: Option<&str>, filtered: Filtered) -> Self {
+        let words = |text: Option<&str>| -> Vec<String> {
+            text.map_or_else(Vec::new, |words| words.split(',').map(str::to_owned).collect())
+        };
+        let programs = words(programs);
+        let condition = match filtered {
+            Filtered::No => Condition::None,
+            Filtered::Yes => Condition::Lost,
+        };
+        let list = |set| List { set, programs: programs.clone(), filter: Condition::None };
+        let sets = words(sets);
+        let lists =
+            if sets.is_empty() { vec![list(None)] } else { sets.into_iter().map(Some).map(list).collect() };
+        Self { lists, condition }
+    }
+
+    /// Names of the sets.
+    pub(super) fn sets(&self) -> Vec<&str> {
+        self.lists.iter().filter_map(|list| list.set.as_deref()).collect()
+    }
+
+    /// The kinds of programs that may call it, as far as lists say; `None` for all.
+    pub(super) fn programs(&self) -> Option<Vec<&str>> {
+        if self.lists.iter().any(|list| list.programs.is_empty()) {
+            return None;
+        }
+        let mut words: Vec<&str> =
+            self.lists.iter().flat_map(|list| &list.programs).map(String::as_str).collect();
+        words.sort_unstable();
+        words.dedup();
+        Some(words)
     }
 
     /// The tags from which [`Availability::from_tags`] reads it back.
     pub(super) fn tags(&self) -> Vec<String> {
         let mut tags = Vec::new();
-        if self.lists.iter().all(|list| !list.programs.is_empty()) {
-            let words: Vec<&str> =
-                self.lists.iter().flat_map(|list| &list.programs).map(String::as_str).collect();
+        if let Some(words) = self.programs() {
             tags.push(format!("kfunc:programs={}", words.join(",")));
+        }
+        let sets = self.sets();
+        if !sets.is_empty() {
+            tags.push(format!("kfunc:sets={}", sets.join(",")));
         }
         let conditions = self.lists.iter().map(|list| list.filter).chain([self.condition]);
         if conditions.into_iter().any(|condition| !matches!(condition, Condition::None)) {

@@ -13,7 +13,7 @@ use opswap_bpf::proto::{
 };
 use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
 
-use super::available::Availability;
+use super::available::{Availability, Filtered};
 use super::tables::entry_proto;
 use super::tags::{read_arg, read_ret};
 use super::{Kfunc, Registry, Table};
@@ -142,7 +142,8 @@ fn kfunc(btf: &Btf, tags: &Tags<'_>, id: BtfId, name: &str) -> Result<Kfunc, Str
         addr: None,
         available: Availability::from_tags(
             tags.after(id, None, "kfunc:programs="),
-            tags.has(id, None, "kfunc:filtered"),
+            tags.after(id, None, "kfunc:sets="),
+            if tags.has(id, None, "kfunc:filtered") { Filtered::Yes } else { Filtered::No },
         ),
     })
 }
