@@ -35,7 +35,7 @@ impl Contexts {
             })
             .collect();
         let mut all = Self { contexts: HashMap::new(), records: Vec::new(), names };
-        let mut current: Option<(Line<'_>, Vec<ContextField>)> = None;
+        let mut current: Option<(Line<'static>, Vec<ContextField>)> = None;
         for line in lines(TABLE, text) {
             match (line.place, &mut current) {
                 (Place::Heading, _) => {
@@ -54,7 +54,12 @@ impl Contexts {
         Ok(all)
     }
 
-    fn finish(&mut self, heading: &Line<'_>, fields: Vec<ContextField>, btf: &Btf) -> Result<(), TableError> {
+    fn finish(
+        &mut self,
+        heading: &Line<'static>,
+        fields: Vec<ContextField>,
+        btf: &Btf,
+    ) -> Result<(), TableError> {
         if !fields.is_sorted_by(|a, b| a.offset + a.size <= b.offset) {
             return Err(heading.wrong("fields overlap or are not in order"));
         }
@@ -65,7 +70,7 @@ impl Contexts {
             }
             ["record", _, shown, ty] => {
                 let ty = btf.find_struct(ty).map(TypeRef::host);
-                self.records.push(RecordProto { name: shown.to_owned(), fields, ty });
+                self.records.push(RecordProto { name: shown, fields, ty });
             }
             _ => return Err(heading.wrong("expected `context NAME` or `record NAME SHOWN STRUCT`")),
         }

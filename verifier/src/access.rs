@@ -7,6 +7,8 @@
 //! | `context` | the program's context |
 //! | `object` | fields of host objects, by BTF |
 //! | `map` | values and keys of maps |
+//! | `packet` | the packet behind a context |
+//! | `record` | records of the host |
 //! | `argument` | memory passed to a call |
 
 pub(crate) mod argument;
@@ -14,6 +16,8 @@ mod bounds;
 mod context;
 mod map;
 pub(crate) mod object;
+mod packet;
+mod record;
 pub(crate) mod stack;
 
 use opswap_bpf::insn::{Extend, Reg, Size, Width};
@@ -95,7 +99,12 @@ pub(crate) fn check_read(
             Ok(number(place.size, extend))
         }
         Region::Object(ty) => object::check_read(subject, state, pointer, ty, place, extend),
-        Region::MapPtr(_) | Region::Func(_) => Err(opaque(place, pointer)),
+        Region::Packet { range, .. } => {
+            packet::check(pointer, place, range)?;
+            Ok(number(place.size, extend))
+        }
+        Region::Record { id, name } => record::check_read(subject, pointer, place, extend, id, name),
+        Region::MapPtr(_) | Region::Func(_) | Region::PacketEnd => Err(opaque(place, pointer)),
     }
 }
 
@@ -112,7 +121,14 @@ pub(crate) fn check_write(
     match pointer.to {
         Region::Stack(frame) => return stack::check_write(subject, state, pointer, frame, place, value),
         Region::MapKey(_) => return Err(Reason::MapKeyWrite { reg: place.base }),
-        Region::MapPtr(_) | Region::Func(_) => return Err(opaque(place, pointer)),
+        Region::MapPtr(_) | Region::Func(_) | Region::PacketEnd => return Err(opaque(place, pointer)),
+        Region::Packet { range, .. } => {
+            packet::check_writable(subject)?;
+            packet::check(pointer, place, range)?;
+        }
+        Region::Record { .. } => {
+            return Err(Reason::WriteToReadOnly { reg: place.base, kind: pointer.kernel_name() });
+        }
         Region::Context => context::check_write(subject, pointer, place)?,
         Region::MapValue(map) => map::check_write(subject, pointer, map, place)?,
         Region::Memory { size, access } => {
@@ -154,6 +170,8 @@ impl Pointer {
             Region::MapValue(_) | Region::MapKey(_) | Region::MapPtr(_) => "map",
             Region::Memory { .. } => "mem",
             Region::Object(_) => "object",
+            Region::Packet { .. } | Region::PacketEnd => "pkt",
+            Region::Record { .. } => "object",
             Region::Stack(_) | Region::Func(_) => "stack",
         }
     }

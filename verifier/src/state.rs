@@ -21,7 +21,7 @@ use opswap_bpf::proto::Nullness;
 use opswap_bpf::{InsnIdx, RefId, SubprogId};
 
 pub use refs::{RefKind, RefTable, Reference};
-pub use reg::{Identity, Number, Pointer, RegState, Region, Trust};
+pub use reg::{Identity, Number, PacketOrigin, Pointer, RegState, Region, Trust};
 pub use stack::{Byte, Slot, Stack};
 
 use crate::domain::Scalar;
@@ -173,10 +173,15 @@ impl VerifierState {
         Identity(self.next_id())
     }
 
-    /// Gives a nullable pointer its identity, if it has none yet.
+    /// Gives a nullable pointer, or a packet pointer with a variable offset, its identity, if it has none yet.
     pub fn identified(&mut self, reg: RegState) -> RegState {
         match reg {
             RegState::Pointer(pointer) if pointer.null == Nullness::Nullable && !pointer.id.is_some() => {
+                RegState::Pointer(Pointer { id: self.fresh_identity(), ..pointer })
+            }
+            RegState::Pointer(pointer)
+                if pointer.to.is_packet() && !pointer.id.is_some() && pointer.var.as_constant().is_none() =>
+            {
                 RegState::Pointer(Pointer { id: self.fresh_identity(), ..pointer })
             }
             RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => reg,
@@ -260,6 +265,23 @@ impl VerifierState {
             }
             RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
         });
+    }
+
+    /// All packet pointers with the variable part of `id` have at least `range` bytes of packet behind it.
+    pub fn learn_packet(&mut self, from: PacketOrigin, id: Identity, range: u16) {
+        self.update(|reg| match reg {
+            RegState::Pointer(pointer) if pointer.id == id => {
+                let (origin, known) = pointer.to.packet()?;
+                let to = Region::Packet { from, range };
+                (origin == from && known < range).then_some(RegState::Pointer(Pointer { to, ..*pointer }))
+            }
+            RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
+        });
+    }
+
+    /// Every pointer into the packet becomes what `gone` says: the packet may have moved.
+    pub fn end_packet(&mut self, gone: RegState) {
+        self.update(|reg| reg.as_pointer().is_some_and(|pointer| pointer.to.is_packet()).then_some(gone));
     }
 
     /// All copies of the nullable pointer `id` are now known to be NULL, or not to be.

@@ -8,6 +8,7 @@
 //! | `call` | subprograms |
 //! | `contract` | calls of the host: arguments, effects, result |
 //! | `kfunc`, `helper` | which contract a call has, and whether it may be made here |
+//! | `packet` | comparisons with the packet's end, legacy packet loads |
 //! | `exit` | returns, from a subprogram and from the program |
 
 mod alu;
@@ -18,6 +19,7 @@ mod exit;
 mod helper;
 mod kfunc;
 mod memory;
+mod packet;
 
 use opswap_bpf::insn::{CallTarget, JumpForm, Reg};
 use opswap_bpf::proto::Sleepable;
@@ -82,7 +84,10 @@ pub(crate) fn step(subject: &Subject<'_>, state: &mut VerifierState, at: InsnIdx
             let checked = memory::check(subject, state, insn)?;
             memory::apply(state, checked);
         }
-        Insn::LoadPacket { .. } => return Err(Reason::LegacyPacketLoad),
+        Insn::LoadPacket { size, mode, .. } => {
+            let value = packet::check_load(subject, state, *size, *mode)?;
+            packet::apply_load(state, value);
+        }
         Insn::Jump { form: JumpForm::Short | JumpForm::Long, offset } => return jump(at, *offset),
         Insn::Branch { op, width, dst, src, offset } => {
             let condition = branch::Condition { op: *op, width: *width, dst: *dst, src: *src };

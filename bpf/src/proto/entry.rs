@@ -149,7 +149,7 @@ pub enum ContextLayout {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecordProto {
     /// The pointer's name in messages (`sock`, `sock_common`).
-    pub name: String,
+    pub name: &'static str,
     /// Its fields, sorted by offset.
     pub fields: Vec<ContextField>,
     /// The host's own type of the same object, for calls that ask for that.

@@ -56,7 +56,14 @@ pub(super) fn proto(line: &Line<'_>, types: &Types<'_>) -> Known<(String, Helper
             _ => intrinsic = Some(meaning(line, word)?),
         }
     }
-    let Some(args) = arguments(line, types, args)? else { return Ok(None) };
+    let Some(mut args) = arguments(line, types, args)? else { return Ok(None) };
+    if flags.contains(KfuncFlags::RELEASE) {
+        for arg in &mut args {
+            if let ArgKind::Record { demand, .. } = &mut arg.kind {
+                *demand = Demand::Owned;
+            }
+        }
+    }
     let acquires = flags.contains(KfuncFlags::ACQUIRE);
     let Some(ret) = result(line, types, ret.trim(), acquires, &args)? else { return Ok(None) };
     if ret.null == Nullness::Nullable {

@@ -4,7 +4,7 @@ use opswap_bpf::insn::Reg;
 use opswap_bpf::proto::{MemAccess, MemInit, Nullness};
 use opswap_bpf::{MapId, RefId};
 
-use super::{bounds, grants, map, stack};
+use super::{bounds, grants, map, packet, stack};
 use crate::reject::{Bounded, Direction, Reason, StackUse};
 use crate::state::{Byte, Pointer, RegState, Region, Stack, VerifierState};
 use crate::subject::Subject;
@@ -141,7 +141,18 @@ pub(crate) fn check(
             bounds::check_span(pointer, reg, 0, size, limit, Bounded::Context)?;
             Space::Context
         }
-        Region::Object(_) | Region::MapPtr(_) | Region::Func(_) => return Err(wrong()),
+        Region::Packet { range, .. } => {
+            if access != MemAccess::Read {
+                packet::check_writable(subject)?;
+            }
+            packet::check_span(pointer, reg, 0, size, range)?;
+            Space::Host
+        }
+        Region::Object(_)
+        | Region::MapPtr(_)
+        | Region::Func(_)
+        | Region::PacketEnd
+        | Region::Record { .. } => return Err(wrong()),
     };
     let start = i64::from(pointer.offset).saturating_add(pointer.var.smin());
     let last = i64::from(pointer.offset).saturating_add(pointer.var.smax());

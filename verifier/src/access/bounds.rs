@@ -91,7 +91,12 @@ pub(crate) fn check_alignment(
             Region::Context => "context ",
             Region::MapValue(_) => "value ",
             Region::MapKey(_) => "key ",
-            Region::MapPtr(_) | Region::Object(_) | Region::Memory { .. } | Region::Func(_) => "",
+            Region::Packet { .. } | Region::PacketEnd => "packet ",
+            Region::MapPtr(_)
+            | Region::Object(_)
+            | Region::Record { .. }
+            | Region::Memory { .. }
+            | Region::Func(_) => "",
         },
         var: pointer.var_text(),
         fixed: pointer.offset,

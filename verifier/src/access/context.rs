@@ -2,14 +2,12 @@
 
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::{Extend, Size};
-use opswap_bpf::proto::{
-    ContextArg, ContextField, ContextLayout, ContextValue, Demand, MemAccess, NarrowAccess, Nullness,
-};
+use opswap_bpf::proto::{ContextArg, ContextField, ContextLayout, ContextValue, Demand, MemAccess, Nullness};
 
 use super::{Place, bounds, grants, resized};
 use crate::domain::Scalar;
 use crate::reject::{ContextFault, Direction, Reason};
-use crate::state::{Pointer, RegState, Region, Trust, VerifierState};
+use crate::state::{PacketOrigin, Pointer, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
 
 /// The access of a place, as an offset into the context.
@@ -60,9 +58,11 @@ pub(super) fn check_read(
             let access = check_unmodified(pointer, place)?;
             let (index, field) = find_field(fields, &access, Direction::Read)?;
             let whole = access.offset == i64::from(field.offset) && access.size.bytes() == field.size;
-            value(state, &field.value, field.null, index, &access, extend).and_then(|value| match value {
-                RegState::Pointer(_) if !whole => Err(access.refused(ContextFault::Forbidden)),
-                RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(value),
+            value(subject, state, &field.value, field.null, index, &access, extend).and_then(|value| {
+                match value {
+                    RegState::Pointer(_) if !whole => Err(access.refused(ContextFault::Forbidden)),
+                    RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(value),
+                }
             })
         }
         ContextLayout::None => {
@@ -115,7 +115,7 @@ fn read_argument(
     let Some((arg, index)) = args.get(number).zip(u8::try_from(number).ok()) else {
         return Err(access.refused(ContextFault::NoArgument { func: func(), number: number + 1 }));
     };
-    let value = value(state, &arg.value, arg.null, index, access, extend)?;
+    let value = value(subject, state, &arg.value, arg.null, index, access, extend)?;
     if matches!(value, RegState::Pointer(_)) && access.size != Size::DW {
         return Err(access.refused(ContextFault::PartOfPointer { func: func(), size: access.size.bytes() }));
     }
@@ -133,12 +133,11 @@ fn find_field<'f>(
     let index = fields.partition_point(|field| field.offset <= offset).checked_sub(1).ok_or_else(refused)?;
     let field = &fields[index];
     let within = offset - field.offset;
-    let whole = within == 0 && size == field.size;
-    let part = direction == Direction::Read
-        && field.narrow == NarrowAccess::Allowed
-        && within.is_multiple_of(size)
-        && within.checked_add(size).is_some_and(|end| end <= field.size);
-    if !grants(field.access, direction) || !(whole || part) {
+    let wanted = match direction {
+        Direction::Read => MemAccess::Read,
+        Direction::Write => MemAccess::Write,
+    };
+    if !grants(field.access, direction) || !field.narrow.permits(field.size, within, size, wanted) {
         return Err(refused());
     }
     Ok((u8::try_from(index).map_err(|_| refused())?, field))
@@ -146,6 +145,7 @@ fn find_field<'f>(
 
 /// What a read gives; `index` names the argument or field, for what it owns.
 fn value(
+    subject: &Subject<'_>,
     state: &VerifierState,
     value: &ContextValue,
     null: Nullness,
@@ -178,10 +178,18 @@ fn value(
         ContextValue::Memory { size, access } => {
             Pointer::new(Region::Memory { size: *size, access: *access }).nullable(null)
         }
-        ContextValue::PacketStart | ContextValue::PacketMeta | ContextValue::PacketEnd => {
-            return Err(Reason::Unsupported { what: "packet pointers" });
+        ContextValue::PacketStart => Pointer::new(Region::Packet { from: PacketOrigin::Start, range: 0 }),
+        ContextValue::PacketMeta => Pointer::new(Region::Packet { from: PacketOrigin::Meta, range: 0 }),
+        ContextValue::PacketEnd => Pointer::new(Region::PacketEnd),
+        ContextValue::Record { id, demand } => {
+            let record = subject.host.record(*id);
+            let name = record.ok_or(Reason::Internal { what: "a context names an unknown record" })?.name;
+            let trust = match demand {
+                Demand::Owned => Trust::Owned(root()?),
+                Demand::Trusted | Demand::Rcu | Demand::Untrusted | Demand::Exclusive => Trust::Trusted,
+            };
+            Pointer::new(Region::Record { id: *id, name }).held(trust).nullable(null)
         }
-        ContextValue::Record { .. } => return Err(Reason::Unsupported { what: "record pointers" }),
     }))
 }
 

@@ -477,6 +477,28 @@ reasons! {
     TooManyBranches { limit: u32 } = Budget 4 E2BIG
         "merge branches, or move parts into global functions";
 
+    /// Bytes that the packet is not known to have.
+    OutsidePacket { reg: Reg, at: i64, size: u32, id: u32, offset: i32, range: u16 } = Memory 40 EACCES
+        "compare the end of the access with the packet's end before it";
+    /// The packet is read-only to programs of this kind.
+    PacketWrite = Memory 41 EACCES
+        "only programs that may change packets can write them";
+    /// A call that does not take packet memory was given some.
+    PacketArgument { reg: Reg } = Calls 40 EACCES
+        "copy the bytes to the stack first";
+    /// Not a field of the record, or not as a whole.
+    InvalidRecordAccess { reg: Reg, name: &'static str, offset: i64, size: u32 } = Memory 42 EACCES
+        "read a field of the record in its own size";
+    /// A legacy packet load needs the context in R6.
+    LegacyLoadWithoutContext = Policy 40 EINVAL
+        "keep the context in R6";
+    /// A program with a licence that is not compatible with the GPL calls a function that asks for one.
+    CallNeedsGpl { name: String } = Policy 41 EINVAL
+        "declare a GPL-compatible licence";
+    /// The program may not come back from a tail call.
+    TailCallLeaks { id: RefId, at: InsnIdx } = Lifetime 40 EINVAL
+        "release every reference before the tail call";
+
     // Internal.
     /// A bug in opswap or in a host's contract
     Internal { what: &'static str } = Internal 1 EFAULT

@@ -42,6 +42,9 @@ fn pointer(subject: &Subject<'_>, pointer: &Pointer) -> String {
         Region::MapValue(id) => format!("a pointer to a value of the map `{}`", map(id)),
         Region::MapKey(id) => format!("a pointer to a key of the map `{}`", map(id)),
         Region::Func(_) => "the address of a function".to_owned(),
+        Region::Packet { range, .. } => format!("a pointer to at least {range} bytes of packet"),
+        Region::PacketEnd => "the end of the packet".to_owned(),
+        Region::Record { name, .. } => format!("a pointer to a `{name}`"),
         Region::Memory { size, .. } => format!("a pointer to {size} bytes"),
         Region::Object(ty) => {
             let held = match pointer.trust {

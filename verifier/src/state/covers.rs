@@ -131,6 +131,9 @@ fn regions_cover(old: Region, new: Region) -> bool {
         (Region::Memory { size: old, access: a }, Region::Memory { size: new, access: b }) => {
             old <= new && a == b
         }
+        (Region::Packet { from: a, range: old }, Region::Packet { from: b, range: new }) => {
+            old <= new && a == b
+        }
         (
             Region::Stack(_)
             | Region::Context
@@ -139,6 +142,9 @@ fn regions_cover(old: Region, new: Region) -> bool {
             | Region::MapKey(_)
             | Region::Object(_)
             | Region::Memory { .. }
+            | Region::Packet { .. }
+            | Region::PacketEnd
+            | Region::Record { .. }
             | Region::Func(_),
             _,
         ) => old == new,

@@ -3,7 +3,7 @@
 //! Orthogonal properties of a pointer are separate fields: where it points, how far, whether it may be NULL, how it is held.
 
 use opswap_bpf::proto::{MemAccess, Nullness};
-use opswap_bpf::{MapId, RefId, SubprogId, TypeRef};
+use opswap_bpf::{MapId, RecordId, RefId, SubprogId, TypeRef};
 
 use crate::domain::Scalar;
 
@@ -54,6 +54,43 @@ pub enum Region {
     },
     /// A subprogram, for callbacks.
     Func(SubprogId),
+    /// Somewhere in the packet.
+    Packet {
+        /// From where offsets count.
+        from: PacketOrigin,
+        /// Bytes behind the variable part of the offset that the packet is known to have.
+        range: u16,
+    },
+    /// One past the packet.
+    PacketEnd,
+    /// A record of the host.
+    Record {
+        /// Which.
+        id: RecordId,
+        /// Its name in messages.
+        name: &'static str,
+    },
+}
+
+/// From where offsets into the packet count.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PacketOrigin {
+    /// Its first byte.
+    Start,
+    /// The first byte of the metadata in front of it.
+    Meta,
+}
+
+impl Region {
+    /// From where offsets into the packet count and how many bytes it is known to have, if it is the packet.
+    pub fn packet(self) -> Option<(PacketOrigin, u16)> {
+        if let Self::Packet { from, range } = self { Some((from, range)) } else { None }
+    }
+
+    /// Whether it is the packet or its end.
+    pub fn is_packet(self) -> bool {
+        matches!(self, Self::Packet { .. } | Self::PacketEnd)
+    }
 }
 
 /// How a pointer is held.
@@ -209,6 +246,10 @@ impl Pointer {
             Region::MapValue(_) => ("", "map_value"),
             Region::MapKey(_) => ("", "map_key"),
             Region::Func(_) => ("", "func"),
+            Region::Packet { from: PacketOrigin::Start, .. } => ("", "pkt"),
+            Region::Packet { from: PacketOrigin::Meta, .. } => ("", "pkt_meta"),
+            Region::PacketEnd => ("", "pkt_end"),
+            Region::Record { name, .. } => ("", name),
             Region::Memory { access: MemAccess::Read, .. } => ("rdonly_", "mem"),
             Region::Memory { access: MemAccess::ReadWrite | MemAccess::Write, .. } => ("", "mem"),
             Region::Object(_) => match self.trust {

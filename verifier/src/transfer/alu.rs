@@ -54,7 +54,10 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
 
 pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
     match checked {
-        Checked::Set { dst, value } => state.set(dst, value),
+        Checked::Set { dst, value } => {
+            let value = state.identified(value);
+            state.set(dst, value);
+        }
         Checked::Copy { dst, src } => {
             let mut value = *state.reg(src);
             if let RegState::Scalar(number) = value
@@ -224,7 +227,11 @@ fn offset(
         | Region::MapKey(_)
         | Region::Object(_)
         | Region::Memory { .. }
+        | Region::Packet { .. }
         | Region::Func(_) => {}
+        Region::PacketEnd | Region::Record { .. } => {
+            return Err(Reason::PointerArithmetic { reg: dst, kind: kind() });
+        }
         Region::MapPtr(_) => {
             if !(value.as_constant() == Some(0) && op == AluOp::Add) {
                 return Err(Reason::PointerArithmetic { reg: dst, kind: kind() });
@@ -277,7 +284,9 @@ fn add(pointer: &Pointer, by: &Scalar, direction: Direction) -> Pointer {
         Direction::Up => AluOp::Add,
         Direction::Down => AluOp::Sub,
     };
-    Pointer { var: Scalar::alu(op, Width::W64, &pointer.var, by), id: Identity::NONE, ..*pointer }
+    // What was learnt of the packet holds for the old variable part.
+    let to = pointer.to.packet().map_or(pointer.to, |(from, _)| Region::Packet { from, range: 0 });
+    Pointer { to, var: Scalar::alu(op, Width::W64, &pointer.var, by), id: Identity::NONE, ..*pointer }
 }
 
 /// Offsets stay far from where sums of them could wrap.

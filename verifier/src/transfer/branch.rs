@@ -6,12 +6,12 @@ use opswap_bpf::InsnIdx;
 use opswap_bpf::insn::{JmpOp, Reg, Src, Width};
 use opswap_bpf::proto::Nullness;
 
-use super::{Step, Way, ended_pointer, readable};
+use super::{Step, Way, ended_pointer, packet, readable};
 use crate::access::stack::immediate;
 use crate::domain::Scalar;
 use crate::host::PointerLeaks;
 use crate::reject::Reason;
-use crate::state::{Known, Number, Pointer, RegState, Trust, VerifierState};
+use crate::state::{Identity, Known, Number, PacketOrigin, Pointer, RegState, Trust, VerifierState};
 use crate::subject::Subject;
 
 /// The condition of a jump.
@@ -32,6 +32,8 @@ pub(super) enum Learned {
     Numbers { dst: (Reg, Scalar), src: Option<(Reg, Scalar)> },
     /// Whether a nullable pointer is NULL.
     Null { pointer: Pointer, known: Known },
+    /// How many bytes of packet there are.
+    Packet { from: PacketOrigin, id: Identity, range: u16 },
 }
 
 /// Which ways are possible.
@@ -62,7 +64,10 @@ pub(super) fn check(
         }
         (RegState::Pointer(pointer), other) if other.is_null() => compare_null(subject, condition, pointer),
         (other, RegState::Pointer(pointer)) if other.is_null() => compare_null(subject, condition, pointer),
-        (RegState::Pointer(_), RegState::Pointer(_)) => {
+        (RegState::Pointer(left), RegState::Pointer(right)) => {
+            if let Some(outcome) = packet::compare(condition, left, right) {
+                return Ok(outcome);
+            }
             let equality = matches!(condition.op, JmpOp::Eq | JmpOp::Ne) && condition.width == Width::W64;
             if equality || subject.policy.leaks == PointerLeaks::Allowed {
                 Ok(Outcome::UNKNOWN)
@@ -150,6 +155,7 @@ pub(super) fn apply(
 fn learn(subject: &Subject<'_>, state: &mut VerifierState, learned: &Learned) {
     match *learned {
         Learned::Nothing => {}
+        Learned::Packet { from, id, range } => packet::apply(state, from, id, range),
         Learned::Null { pointer, known } => state.decide_null(&pointer, known, ended_pointer(subject)),
         Learned::Numbers { dst, src } => {
             for (reg, value) in [Some(dst), src].into_iter().flatten() {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `argument` | one argument against its [`ArgKind`] |
 //! | `aliasing` | arguments of one call against each other |
+//! | `record` | records, reserved memory and the stack as arguments |
 //! | `effect` | what the call ends and what it returns |
 //!
 //! kfuncs and helpers differ in who may call them and in the kernel's wording; everything else is shared.
@@ -11,9 +12,12 @@
 mod aliasing;
 mod argument;
 mod effect;
+mod record;
 
 use opswap_bpf::insn::Reg;
-use opswap_bpf::proto::{ArgKind, ArgProto, Intrinsic, KfuncFlags, RetProto, Sleepable};
+use opswap_bpf::map::MapKind;
+use opswap_bpf::program::License;
+use opswap_bpf::proto::{ArgKind, ArgProto, HelperEffects, Intrinsic, KfuncFlags, RetProto, Sleepable};
 use opswap_bpf::{HelperId, KfuncId};
 
 use crate::reject::{Reason, Section};
@@ -38,9 +42,19 @@ pub(super) struct Contract<'a> {
     pub(super) ret: &'a RetProto,
     pub(super) flags: KfuncFlags,
     pub(super) intrinsic: Option<Intrinsic>,
+    pub(super) effects: HelperEffects,
+    pub(super) maps: Option<&'a [MapKind]>,
 }
 
 impl Contract<'_> {
+    /// The name as the kernel writes it; helpers carry their number.
+    fn title(&self) -> String {
+        match self.callee {
+            Callee::Helper(id) => format!("{}#{}", self.name, id.0),
+            Callee::Kfunc(_) => self.name.to_owned(),
+        }
+    }
+
     /// The registers of the arguments, in their order; `None` for those that programs do not see.
     fn registers(&self) -> Result<Vec<Option<Reg>>, Reason> {
         let mut free = Reg::ARGS.into_iter();
@@ -66,6 +80,9 @@ pub(super) fn check(
     contract: &Contract<'_>,
 ) -> Result<Checked, Reason> {
     let registers = contract.registers()?;
+    if contract.effects.contains(HelperEffects::GPL_ONLY) && subject.program.license != License::Gpl {
+        return Err(Reason::CallNeedsGpl { name: contract.name.to_owned() });
+    }
     check_sections(subject, state, contract)?;
     let mut arguments = Vec::with_capacity(contract.args.len());
     for index in 0..contract.args.len() {
@@ -108,6 +125,13 @@ fn check_sections(
         Some(Intrinsic::PreemptEnable) if state.sections.preempt == 0 => {
             Err(Reason::UnmatchedLeave { name: name(), section: Section::PreemptDisabled })
         }
+        Some(Intrinsic::TailCall) => {
+            let mut refs = state.refs().iter();
+            match refs.find(|reference| reference.kind == crate::state::RefKind::Owned) {
+                Some(leak) => Err(Reason::TailCallLeaks { id: leak.id, at: leak.at }),
+                None => Ok(()),
+            }
+        }
         Some(Intrinsic::PreemptDisable) if state.sections.preempt == u8::MAX => {
             Err(Reason::Unsupported { what: "more than 255 nested sections" })
         }
@@ -125,7 +149,9 @@ fn check_supported(contract: &Contract<'_>) -> Result<(), Reason> {
             | Intrinsic::PreemptDisable
             | Intrinsic::PreemptEnable
             | Intrinsic::MapLookup
-            | Intrinsic::MapUpdate,
+            | Intrinsic::MapUpdate
+            | Intrinsic::TailCall
+            | Intrinsic::Reserve,
         ) => Ok(()),
         Some(_) => Err(Reason::Unsupported { what: "calls with this meaning" }),
     }

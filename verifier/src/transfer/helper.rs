@@ -20,6 +20,8 @@ pub(super) fn contract<'a>(subject: &Subject<'a>, id: HelperId) -> Result<Contra
         ret: &proto.ret,
         flags: proto.flags,
         intrinsic: proto.intrinsic,
+        effects: proto.effects,
+        maps: proto.maps.as_deref(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Calls of kfuncs: is there one with this id, and may this program call it?
 
 use opswap_bpf::KfuncId;
+use opswap_bpf::proto::HelperEffects;
 
 use super::contract::{self, Callee, Checked, Contract};
 use crate::reject::Reason;
@@ -20,6 +21,8 @@ pub(super) fn contract<'a>(subject: &Subject<'a>, id: KfuncId, module: i16) -> R
         ret: &proto.ret,
         flags: proto.flags,
         intrinsic: proto.intrinsic,
+        effects: HelperEffects::empty(),
+        maps: None,
     })
 }
 

@@ -3,11 +3,12 @@
 use opswap_bpf::insn::Reg;
 use opswap_bpf::map::BPF_F_RDONLY_PROG;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, FieldAccess, MemAccess, MemInit, MemSize, Nullness, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, FieldAccess, HelperEffects, MemAccess, MemInit, MemSize, Nullness,
+    SizeRule,
 };
 use opswap_bpf::{BtfType, MapId, RefId, TypeRef};
 
-use super::{Callee, Contract};
+use super::{Callee, Contract, record};
 use crate::access::argument::{Demanded, Extent, check as check_memory};
 use crate::access::object;
 use crate::host::PointerLeaks;
@@ -50,7 +51,7 @@ pub(super) enum Argument {
 }
 
 impl Call<'_> {
-    fn kfunc(&self) -> bool {
+    pub(super) fn kfunc(&self) -> bool {
         matches!(self.contract.callee, Callee::Kfunc(_))
     }
 
@@ -110,17 +111,16 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Passed(_) => {
             Err(Reason::Internal { what: "a contract passes on an argument outside a callback" })
         }
-        ArgKind::Record { .. } => Err(Reason::Unsupported { what: "record arguments" }),
-        ArgKind::Reserved => Err(Reason::Unsupported { what: "reserved memory arguments" }),
+        ArgKind::Record { any_of, demand } => record::check(call, index, arg, reg, any_of, *demand),
+        ArgKind::Reserved => record::check_reserved(call, reg),
+        ArgKind::Stack => record::check_stack(call, arg, reg),
         ArgKind::Percpu => Err(Reason::Unsupported { what: "per-CPU arguments" }),
         ArgKind::Field(_) => Err(Reason::Unsupported { what: "special field arguments" }),
         ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
         ArgKind::Dynptr(_) => Err(Reason::Unsupported { what: "dynptr arguments" }),
         ArgKind::Iter { .. } => Err(Reason::Unsupported { what: "iterator arguments" }),
         ArgKind::Callback { .. } => Err(Reason::Unsupported { what: "callback arguments" }),
-        ArgKind::Stack | ArgKind::OwnedObject => {
-            Err(Reason::Unsupported { what: "stack and owned-object arguments" })
-        }
+        ArgKind::OwnedObject => Err(Reason::Unsupported { what: "arguments that own any object" }),
     }
 }
 
@@ -183,7 +183,7 @@ fn check_size(call: &Call<'_>, reg: Reg, rule: SizeRule) -> Result<Argument, Rea
 }
 
 /// What a pointer argument holds, NULL aside.
-enum Given<'s> {
+pub(super) enum Given<'s> {
     /// NULL, and that is legal.
     Null,
     /// Something that may be a pointer.
@@ -191,7 +191,12 @@ enum Given<'s> {
 }
 
 /// NULL is legal only where the contract says so, and a pointer that may be NULL only there, too.
-fn check_null<'s>(call: &Call<'s>, index: usize, arg: &ArgProto, reg: Reg) -> Result<Given<'s>, Reason> {
+pub(super) fn check_null<'s>(
+    call: &Call<'s>,
+    index: usize,
+    arg: &ArgProto,
+    reg: Reg,
+) -> Result<Given<'s>, Reason> {
     let value = readable(call.state, reg)?;
     let nullable = value.as_pointer().is_some_and(|pointer| pointer.null == Nullness::Nullable);
     if arg.null == Nullness::Nullable {
@@ -215,6 +220,7 @@ fn check_memory_argument(
     if let Given::Null = check_null(call, index, arg, reg)? {
         return Ok(Argument::Plain);
     }
+    check_packet(call, reg)?;
     let MemSize::Arg(len) = size else {
         let MemSize::Fixed(size) = size else { return Ok(Argument::Plain) };
         return check_fixed(call, arg, reg, Demanded { reg, size, access, init });
@@ -236,11 +242,20 @@ fn check_memory_argument(
         .map_err(pair)
 }
 
+/// Memory in the packet is for calls that take it, in programs that may use the packet directly.
+fn check_packet(call: &Call<'_>, reg: Reg) -> Result<(), Reason> {
+    let packet = call.state.reg(reg).as_pointer().is_some_and(|pointer| pointer.to.is_packet());
+    let taken = call.kfunc() || call.contract.effects.contains(HelperEffects::PACKET_MEMORY);
+    let direct = call.subject.host.packet(&call.subject.program.kind).direct.is_some();
+    if packet && !(taken && direct) { Err(Reason::PacketArgument { reg }) } else { Ok(()) }
+}
+
 fn check_fixed(call: &Call<'_>, arg: &ArgProto, reg: Reg, demanded: Demanded) -> Result<Argument, Reason> {
     let value = readable(call.state, reg)?;
     if value.is_null() && arg.null == Nullness::Nullable {
         return Ok(Argument::Plain);
     }
+    check_packet(call, reg)?;
     check_memory(call.subject, call.state, demanded).map(Argument::Memory)
 }
 
@@ -254,6 +269,9 @@ fn check_map(call: &Call<'_>, reg: Reg, shape: Option<(u32, u32)>) -> Result<Arg
         });
     };
     let map = call.subject.map(*id)?;
+    if call.contract.maps.is_some_and(|kinds| !kinds.contains(&map.kind)) {
+        return Err(Reason::WrongMapKind { kind: map.kind as u32, name: call.contract.title() });
+    }
     let found = (map.key_size, map.value_size);
     match shape {
         Some(wanted) if wanted != found => {

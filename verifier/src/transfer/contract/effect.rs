@@ -2,7 +2,9 @@
 
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::{Extend, Reg};
-use opswap_bpf::proto::{ArgIdx, Demand, Intrinsic, MemSize, Nullness, RetKind, RetTrust};
+use opswap_bpf::proto::{
+    ArgIdx, Demand, HelperEffects, Intrinsic, KfuncFlags, MemSize, Nullness, RetKind, RetTrust,
+};
 use opswap_bpf::{InsnIdx, RefId};
 
 use super::Contract;
@@ -21,6 +23,7 @@ pub(crate) struct Checked {
     arguments: Vec<Argument>,
     result: Outcome,
     intrinsic: Option<Intrinsic>,
+    effects: HelperEffects,
 }
 
 /// What `R0` holds.
@@ -56,12 +59,29 @@ pub(super) fn check(
             let most = most.and_then(|reg| state.reg(reg).as_scalar()).map_or(i64::MAX, |size| size.smax());
             Outcome::Value(RegState::scalar(Scalar::signed_range(-MAX_ERRNO, most.max(0))))
         }
-        RetKind::Record { .. } => return Err(Reason::Unsupported { what: "record results" }),
+        RetKind::Record { id, trust } => {
+            let record = subject.host.record(*id);
+            let name = record.ok_or(Reason::Internal { what: "a contract names an unknown record" })?.name;
+            let pointer = Pointer::new(Region::Record { id: *id, name }).nullable(null);
+            match trust {
+                _ if contract.effects.contains(HelperEffects::CASTS_REFERENCE) => {
+                    borrowed(&arguments, ArgIdx(0), pointer)
+                }
+                RetTrust::Owned => Outcome::Acquired(pointer),
+                RetTrust::Borrowed(tie) => borrowed(&arguments, *tie, pointer),
+                RetTrust::Trusted | RetTrust::Rcu | RetTrust::Untrusted => {
+                    Outcome::Value(RegState::Pointer(pointer))
+                }
+            }
+        }
         RetKind::PercpuOf(_) => return Err(Reason::Unsupported { what: "per-CPU results" }),
         RetKind::KptrOf(_) => return Err(Reason::Unsupported { what: "kptr results" }),
         RetKind::Object { ty, trust } => {
             let pointer = Pointer::new(Region::Object(*ty)).nullable(null);
             match trust {
+                _ if contract.effects.contains(HelperEffects::CASTS_REFERENCE) => {
+                    borrowed(&arguments, ArgIdx(0), pointer)
+                }
                 RetTrust::Owned => Outcome::Acquired(pointer),
                 RetTrust::Borrowed(tie) => borrowed(&arguments, *tie, pointer),
                 RetTrust::Trusted => Outcome::Value(RegState::Pointer(pointer)),
@@ -80,6 +100,7 @@ pub(super) fn check(
             let pointer = Pointer::new(Region::Memory { size, access: *access }).nullable(null);
             match tie {
                 Some(tie) => borrowed(&arguments, *tie, pointer),
+                None if contract.flags.contains(KfuncFlags::ACQUIRE) => Outcome::Acquired(pointer),
                 None => Outcome::Value(RegState::Pointer(pointer)),
             }
         }
@@ -96,7 +117,7 @@ pub(super) fn check(
             Outcome::Value(RegState::Pointer(Pointer::new(Region::MapValue(map)).nullable(null)))
         }
     };
-    Ok(Checked { arguments, result, intrinsic: contract.intrinsic })
+    Ok(Checked { arguments, result, intrinsic: contract.intrinsic, effects: contract.effects })
 }
 
 /// A map whose values are plain memory of the size that its shape says.
@@ -141,7 +162,7 @@ fn check_value_map(
         | MapKind::Ringbuf
         | MapKind::BloomFilter
         | MapKind::UserRingbuf
-        | MapKind::Arena) => Err(Reason::WrongMapKind { kind: kind as u32, name: contract.name.to_owned() }),
+        | MapKind::Arena) => Err(Reason::WrongMapKind { kind: kind as u32, name: contract.title() }),
     }
 }
 
@@ -206,6 +227,9 @@ pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: C
             }
             Argument::Plain | Argument::Constant(_) | Argument::Map(_) => {}
         }
+    }
+    if checked.effects.contains(HelperEffects::CHANGES_PACKET) {
+        state.end_packet(gone);
     }
     for reg in [Reg::R0].into_iter().chain(Reg::ARGS) {
         state.set(reg, RegState::NotInit);
