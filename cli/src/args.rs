@@ -19,10 +19,14 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Say of every program in the objects whether it is safe, and why not
+    Verify(VerifyArgs),
     /// Verify, compile and run one program of an object
     Run(RunArgs),
     /// Run one program of the bpf_conformance suite: its plugin protocol
     Conformance(ConformanceArgs),
+    /// Say what the code of a rejection means
+    Explain(ExplainArgs),
 }
 
 /// Who executes a program.
@@ -56,6 +60,38 @@ impl Output {
     pub const fn format(&self) -> Format {
         if self.json { Format::Json } else { Format::Text }
     }
+}
+
+/// Against what programs are verified.
+#[derive(Args, Clone, Debug)]
+pub struct HostArgs {
+    /// The application: a binary built with opswap (read, not executed), or its interface file
+    #[arg(long, value_name = "FILE", conflicts_with = "linux")]
+    pub host: Option<PathBuf>,
+    /// Linux: its program types, helpers and kfuncs, over the running kernel's types or those of a file
+    #[arg(long, value_name = "VMLINUX.btf", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "absent, without a file, with one: clap's own form")]
+    pub linux: Option<Option<PathBuf>>,
+}
+
+/// Arguments of `opswap verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Object files
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The host.
+    #[command(flatten)]
+    pub host: HostArgs,
+    /// Look at the program with this name only
+    #[arg(long, value_name = "NAME")]
+    pub prog: Option<String>,
+    /// 0: a line for each program; 1: the report of a rejection too; 2: the instructions too
+    #[arg(long, value_name = "LEVEL", default_value = "1", value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub log: u8,
+    /// Text or JSON.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Arguments of `opswap run`.
@@ -93,4 +129,11 @@ pub struct ConformanceArgs {
     /// Standard input is an ELF object with a function `main`, in hexadecimal, instead of instructions
     #[arg(long)]
     pub elf: bool,
+}
+
+/// Arguments of `opswap explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The code, as in `OSW0103`
+    pub code: String,
 }

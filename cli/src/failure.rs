@@ -52,8 +52,12 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// An error with its causes, in one line.
+/// An error with its causes.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        // Some errors tell their cause themselves.
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }

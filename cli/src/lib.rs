@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`args`] | the command line |
 //! | [`conformance`] | `opswap conformance`: the plugin of the bpf_conformance suite |
+//! | [`verify`] | `opswap verify`: a verdict on every program |
+//! | [`explain`] | `opswap explain`: what a code means |
+//! | [`host`] | against what programs are verified |
 //! | [`run`] | `opswap run`: one program of an object |
 //! | [`failure`] | [`Failure`]: the exit codes |
 //! | [`files`], [`hex`] | input files, bytes in hexadecimal |
@@ -12,10 +15,13 @@
 
 pub mod args;
 pub mod conformance;
+pub mod explain;
 pub mod failure;
 pub mod files;
 pub mod hex;
+pub mod host;
 pub mod run;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write};
@@ -51,6 +57,8 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
         Err(help) => return Ok(write!(out, "{}", rendered(&help))?),
     };
     match parsed.command {
+        Command::Verify(args) => verify::command(&args, out),
+        Command::Explain(args) => explain::command(&args, out),
         Command::Run(args) => run::command(&args, out),
         Command::Conformance(args) => conformance::command(&args, &mut std::io::stdin().lock(), out),
     }

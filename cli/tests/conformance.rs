@@ -50,3 +50,8 @@ fn check(engine: Engine) {
 fn the_interpreter_gives_the_results() {
     check(Engine::Interp);
 }
+
+#[test]
+fn compiled_code_gives_the_results() {
+    check(Engine::Jit);
+}

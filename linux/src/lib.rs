@@ -14,7 +14,7 @@
 //! | `programs` | program types by section name |
 //! | `prototypes` | contexts and return rules that follow from a BTF prototype |
 //! | `kfuncs` | kfuncs from BTF: argument kinds by type and name, flags and hooks from a table |
-//! | `resolve` | imports of object files |
+//! | `resolve`, `objects` | imports of object files, and what their programs are for |
 //! | `types` | kinds of types |
 //! | `store` | values that are made on first use and then lent out |
 
@@ -24,6 +24,7 @@ mod contexts;
 mod helpers;
 pub mod host;
 mod kfuncs;
+mod objects;
 mod programs;
 mod prototypes;
 mod resolve;

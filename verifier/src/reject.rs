@@ -14,7 +14,7 @@ use std::fmt;
 
 use opswap_bpf::InsnIdx;
 
-pub use reason::Reason;
+pub use reason::{CAUSES, Cause, Reason};
 
 use crate::history::Event;
 use crate::report::Scene;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use opswap_bpf::ProgramKind;
+use opswap_bpf::{Program, ProgramKind};
 use opswap_verifier::verified::Stats;
-use opswap_verifier::{Rejection, VerifiedProgram, verify_with};
+use opswap_verifier::{Host, Limits, Rejection, VerifiedProgram, verify_with};
 
 use super::{by_section, link, table};
 use crate::error::LoadError;
-use crate::loader::ObjectFile;
+use crate::loader::{ObjectFile, ProgramImage};
 use crate::runtime::Policy;
 
 /// What the verifier says of one program.
@@ -25,6 +25,31 @@ pub struct Verdict {
     pub stats: Stats,
     /// How long the verifier took; 0 when it was not asked.
     pub time: Duration,
+}
+
+impl Verdict {
+    /// Asks the verifier about a program, if it could be linked.
+    pub fn of(
+        image: &ProgramImage,
+        linked: Result<Program, LoadError>,
+        host: &dyn Host,
+        limits: &Limits,
+    ) -> Self {
+        let (ruling, stats, time) = match linked {
+            Err(error) => (Ruling::Failed(error), Stats::default(), Duration::ZERO),
+            Ok(program) => {
+                let started = Instant::now();
+                let (verdict, stats) = verify_with(program, host, limits);
+                let time = started.elapsed();
+                let ruling = match verdict {
+                    Ok(proof) => Ruling::Accepted(Box::new(proof)),
+                    Err(rejection) => Ruling::Rejected(Box::new(rejection)),
+                };
+                (ruling, stats, time)
+            }
+        };
+        Self { program: image.name.clone(), section: image.section.clone(), ruling, stats, time }
+    }
 }
 
 /// Safe or not.
@@ -47,20 +72,7 @@ pub(crate) fn verdicts(policy: &Arc<Policy>, bytes: &[u8]) -> Result<Vec<Verdict
         let kind = kind.unwrap_or_else(|| by_section(policy, image));
         let linked = kind.and_then(|kind| Ok(file.link(index, kind, &*policy.application)?));
         let checked = linked.and_then(|program| link::allowed(policy, &program).map(|()| program));
-        let (ruling, stats, time) = match checked {
-            Err(error) => (Ruling::Failed(error), Stats::default(), Duration::ZERO),
-            Ok(program) => {
-                let started = Instant::now();
-                let (verdict, stats) = verify_with(program, &**policy, &policy.limits);
-                let time = started.elapsed();
-                let ruling = match verdict {
-                    Ok(proof) => Ruling::Accepted(Box::new(proof)),
-                    Err(rejection) => Ruling::Rejected(Box::new(rejection)),
-                };
-                (ruling, stats, time)
-            }
-        };
-        Verdict { program: image.name.clone(), section: image.section.clone(), ruling, stats, time }
+        Verdict::of(image, checked, &**policy, &policy.limits)
     });
     Ok(verdicts.collect())
 }

@@ -9,6 +9,29 @@ use super::{
 };
 use crate::host::Unavailable;
 
+/// What is known of a cause without a program: its code, and what it means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cause {
+    /// Name of the cause.
+    pub name: &'static str,
+    /// What kind of safety is at stake.
+    pub category: Category,
+    number: u16,
+    /// Name of the error number that Linux's `bpf()` fails with.
+    pub errno: &'static str,
+    /// What is wrong, in a few words.
+    pub title: &'static str,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+impl Cause {
+    /// The stable code (`OSW0103`).
+    pub fn code(&self) -> String {
+        code(self.category, self.number)
+    }
+}
+
 macro_rules! reasons {
     ($(
         #[doc = $doc:literal]
@@ -54,10 +77,16 @@ macro_rules! reasons {
             }
         }
 
-        /// Every code with the name of its cause, its category and its advice.
-        #[cfg(test)]
-        pub(crate) const CODES: &[(&str, Category, u16, &str)] = &[
-            $( (stringify!($name), Category::$category, $number, $hint), )*
+        /// Every cause, in no particular order.
+        pub const CAUSES: &[Cause] = &[
+            $( Cause {
+                name: stringify!($name),
+                category: Category::$category,
+                number: $number,
+                errno: stringify!($errno),
+                title: $doc.trim_ascii(),
+                hint: $hint,
+            }, )*
         ];
     };
 }
@@ -507,12 +536,11 @@ reasons! {
 
 #[cfg(test)]
 mod tests {
-    use super::{CODES, code};
+    use super::CAUSES;
 
     #[test]
     fn every_cause_has_a_code_of_its_own() {
-        let mut codes: Vec<String> =
-            CODES.iter().map(|(_, category, number, _)| code(*category, *number)).collect();
+        let mut codes: Vec<String> = CAUSES.iter().map(|cause| cause.code()).collect();
         codes.sort();
         let count = codes.len();
         codes.dedup();
@@ -521,8 +549,8 @@ mod tests {
 
     #[test]
     fn every_cause_has_advice_in_the_house_style() {
-        for (name, _, _, hint) in CODES {
-            assert!(!hint.is_empty() && !hint.ends_with('.'), "{name}: {hint}");
+        for cause in CAUSES {
+            assert!(!cause.hint.is_empty() && !cause.hint.ends_with('.'), "{cause:?}");
         }
     }
 }

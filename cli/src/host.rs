@@ -1,0 +1,86 @@
+//! [`Host`]: against what programs are verified, by the options `--host` and `--linux`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use opswap::bpf::Btf;
+use opswap::loader::ObjectFile;
+use opswap::registry::Registry;
+use opswap::{Limits, LoadError, Runtime, Verdict};
+use opswap_linux::Linux;
+
+use crate::args::HostArgs;
+use crate::failure::{self, Failure};
+use crate::files;
+
+/// The running kernel's types.
+const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+
+/// First bytes of an ELF file.
+const ELF: &[u8] = b"\x7fELF";
+
+/// Against what programs are verified.
+#[derive(Debug)]
+pub enum Host {
+    /// What an application declares; without one, core helpers and maps only.
+    Application(Runtime),
+    /// A kernel.
+    Linux(Box<Linux>),
+}
+
+impl Host {
+    /// What the options ask for.
+    ///
+    /// # Errors
+    /// A file cannot be read or is not what it should be.
+    pub fn open(args: &HostArgs) -> Result<Self, Failure> {
+        match (&args.host, &args.linux) {
+            (Some(file), _) => application(file),
+            (None, Some(types)) => linux(types.as_deref()),
+            (None, None) => {
+                let runtime = Runtime::new().map_err(|error| Failure::Check(failure::chain(&error)))?;
+                Ok(Self::Application(runtime))
+            }
+        }
+    }
+
+    /// A verdict on every program of an object.
+    ///
+    /// # Errors
+    /// The object cannot be read.
+    pub fn verdicts(&self, bytes: &[u8]) -> Result<Vec<Verdict>, LoadError> {
+        match self {
+            Self::Application(runtime) => runtime.verify(bytes),
+            Self::Linux(linux) => {
+                let object = ObjectFile::parse(bytes)?;
+                let verdicts = object.programs().iter().enumerate().map(|(index, image)| {
+                    let linked = object.link(index, linux.kind(&object, index), &**linux);
+                    Verdict::of(image, linked.map_err(LoadError::from), &**linux, &Limits::default())
+                });
+                Ok(verdicts.collect())
+            }
+        }
+    }
+}
+
+/// A built binary, or an interface file.
+fn application(file: &Path) -> Result<Host, Failure> {
+    let bytes = files::read(file)?;
+    let wrong = |error: &dyn std::error::Error| Failure::input(file.display(), failure::chain(error));
+    let registry = if bytes.starts_with(ELF) {
+        Registry::from_binary(&bytes).map_err(|error| wrong(&error))?
+    } else {
+        let btf = Btf::parse(&bytes).map_err(|error| wrong(&error))?;
+        Registry::from_interface(btf).map_err(|error| wrong(&error))?
+    };
+    Ok(Host::Application(Runtime::builder().build_with(registry)))
+}
+
+fn linux(types: Option<&Path>) -> Result<Host, Failure> {
+    let file = types.map_or_else(|| PathBuf::from(VMLINUX), Path::to_path_buf);
+    let bytes = files::read(&file)?;
+    let wrong = |error: &dyn std::error::Error| Failure::input(file.display(), failure::chain(error));
+    let btf = Btf::parse(&bytes).map_err(|error| wrong(&error))?;
+    let linux = Linux::new(Arc::new(btf)).map_err(|error| wrong(&error))?;
+    Ok(Host::Linux(Box::new(linux)))
+}
