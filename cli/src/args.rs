@@ -70,7 +70,6 @@ pub struct HostArgs {
     pub host: Option<PathBuf>,
     /// Linux: its program types, helpers and kfuncs, over the running kernel's types or those of a file
     #[arg(long, value_name = "VMLINUX.btf", num_args = 0..=1)]
-    #[expect(clippy::option_option, reason = "absent, without a file, with one: clap's own form")]
     pub linux: Option<Option<PathBuf>>,
 }
 
