@@ -36,7 +36,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 pub use c_text::Offsets;
-pub use compare::{Mismatch, compare};
+pub use compare::{Mismatch, compare, compare_pointee};
 pub use error::{BtfError, BtfSection};
 pub use ext::{BtfExt, CoreRelo, CoreReloKind, ExtSection, FuncInfo, LineInfo};
 pub use layout::{BitRange, Extent, Field, FieldStep, Overlay, WalkError};

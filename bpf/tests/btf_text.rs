@@ -1,6 +1,6 @@
 //! Types as C, and the comparison of an object's types with a host's.
 
-use opswap_bpf::btf::{ArrayType, IntEncoding, IntType, Member, Offsets, Param, compare};
+use opswap_bpf::btf::{ArrayType, IntEncoding, IntType, Member, Offsets, Param, compare, compare_pointee};
 use opswap_bpf::{Btf, BtfId, BtfType};
 
 struct Types {
@@ -178,6 +178,26 @@ in the host:
         let mismatch = compare(&object.btf, from, &host.btf, to).expect_err(expected);
         assert_eq!(mismatch.difference, expected);
     }
+}
+
+#[test]
+fn what_a_program_holds_pointers_to_may_be_longer_in_the_host() {
+    let (object, from) = flow(8, 4, 48);
+    let (longer, to) = flow(8, 4, 56);
+    assert_eq!(compare_pointee(&object.btf, from, &longer.btf, to), Ok(()));
+    let shorter = compare_pointee(&longer.btf, to, &object.btf, from).expect_err("it ends too early");
+    assert_eq!(shorter.difference, "size is 56 bytes in the object and 48 in the host");
+
+    // Inside another struct, the size decides where the next member lies.
+    let holds = |(mut t, flow): (Types, BtfId), size| {
+        let members = vec![member("flow", flow, 0, 0)];
+        let outer = t.structure("outer", size, members);
+        (t, outer)
+    };
+    let (object, from) = holds((object, from), 64);
+    let (longer, to) = holds((longer, to), 64);
+    let nested = compare_pointee(&object.btf, from, &longer.btf, to).expect_err("another size inside");
+    assert!(nested.difference.contains("size is 48 bytes"), "{}", nested.difference);
 }
 
 #[test]

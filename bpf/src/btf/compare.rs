@@ -43,12 +43,44 @@ struct Difference {
     what: String,
 }
 
+/// Whether the object's struct must be as large as the host's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Same,
+    /// The object may leave out what lies behind its last member.
+    AtMost,
+}
+
 /// Compares an object's type with the host's: structs and unions by layout, FUNCs and prototypes by parameters.
 ///
 /// # Errors
 /// The first difference.
 pub fn compare(object: &Btf, object_id: BtfId, host: &Btf, host_id: BtfId) -> Result<(), Box<Mismatch>> {
-    let mut comparison = Comparison { object, host, budget: BUDGET };
+    difference(object, object_id, host, host_id, Size::Same)
+}
+
+/// Like [`compare`], for a struct of which the object only ever holds pointers to the host's own: it may leave out what lies
+/// behind its last member, as it may leave out members. A host can then keep fields to itself at the end and change them.
+///
+/// # Errors
+/// The first difference.
+pub fn compare_pointee(
+    object: &Btf,
+    object_id: BtfId,
+    host: &Btf,
+    host_id: BtfId,
+) -> Result<(), Box<Mismatch>> {
+    difference(object, object_id, host, host_id, Size::AtMost)
+}
+
+fn difference(
+    object: &Btf,
+    object_id: BtfId,
+    host: &Btf,
+    host_id: BtfId,
+    size: Size,
+) -> Result<(), Box<Mismatch>> {
+    let mut comparison = Comparison { object, host, size, budget: BUDGET };
     let (from, to) = (object.skip_modifiers(object_id), host.skip_modifiers(host_id));
     let functions = |btf: &Btf, id| matches!(btf.get(id), Some(BtfType::Func(_) | BtfType::FuncProto { .. }));
     let result = if functions(object, from) && functions(host, to) {
@@ -86,6 +118,8 @@ fn render(lines: Vec<Line>, marked: Option<u32>) -> String {
 struct Comparison<'a> {
     object: &'a Btf,
     host: &'a Btf,
+    /// Of the outermost struct; what is inside another one must have the same size.
+    size: Size,
     budget: u32,
 }
 
@@ -140,7 +174,8 @@ impl<'a> Comparison<'a> {
             })?;
         }
         let sizes = (object.size_of(from), host.size_of(to));
-        if sizes.0 != sizes.1 {
+        let shorter = self.size == Size::AtMost && depth == 1 && sizes.0 < sizes.1;
+        if sizes.0 != sizes.1 && !shorter {
             let bytes = |size: Option<u32>| size.map_or("unknown".into(), |size| size.to_string());
             let what =
                 format!("size is {} bytes in the object and {} in the host", bytes(sizes.0), bytes(sizes.1));

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use opswap_bpf::btf::{Mismatch, compare};
+use opswap_bpf::btf::{Mismatch, compare_pointee};
 use opswap_bpf::{Btf, BtfId, BtfType, ProgramKind};
 
 use super::ObjectFile;
@@ -69,7 +69,7 @@ impl Shared<'_> {
         let same_kind = self.btf.get(ty).map(std::mem::discriminant);
         let is_host = |other: &BtfType| Some(std::mem::discriminant(other)) == same_kind;
         match self.host.find(name, is_host).filter(|_| !name.is_empty()) {
-            Some(host) => compare(self.btf, ty, self.host, host),
+            Some(host) => compare_pointee(self.btf, ty, self.host, host),
             None => Ok(()),
         }
     }
