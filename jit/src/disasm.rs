@@ -29,6 +29,7 @@ pub fn disassemble(executable: &Executable) -> Vec<Line> {
     options.set_branch_leading_zeros(false);
     options.set_space_after_operand_separator(true);
     options.set_rip_relative_addresses(false);
+    options.set_signed_immediate_operands(true);
     let starts = slot_starts(executable);
     let mut slots = starts.iter().peekable();
     let mut slot = None;

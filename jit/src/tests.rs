@@ -4,5 +4,7 @@ mod branches;
 mod calls;
 mod conformance;
 mod differential;
+mod golden;
 mod harness;
+mod idioms;
 mod matrix;

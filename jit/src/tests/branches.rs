@@ -137,3 +137,21 @@ fn every_call_of_a_function_has_a_loop_budget_of_its_own() {
         16 << 20
     );
 }
+
+/// The jump behind the branch must stay: it cannot be merged into the branch.
+#[test]
+fn a_jump_behind_a_branch_may_be_entered_from_below() {
+    let text = "
+        r0 = 7
+        r2 = *(u64 *)(r1 + 0)
+        if r2 == 1 goto over
+    leave:
+        goto out
+    over:
+        r0 += 1
+        if r0 == 8 goto leave
+        r0 = 99
+    out:
+        exit";
+    assert_eq!(result(&compiled(text, 8, &TestLinker::default())), 8);
+}

@@ -128,7 +128,7 @@ fn program(middle: &[Insn]) -> Vec<Insn> {
 }
 
 /// Registers at the start: two with these values, the others with numbers of their own.
-fn input(set: &[(Reg, u64)]) -> Vec<u8> {
+pub(super) fn input(set: &[(Reg, u64)]) -> Vec<u8> {
     let mut buffer: Vec<u8> = (0..BUFFER).map(|at| (at as u8).wrapping_mul(0x9d) ^ 0xa5).collect();
     for &(reg, value) in set {
         buffer[8 * reg.index()..][..8].copy_from_slice(&value.to_le_bytes());
@@ -137,7 +137,7 @@ fn input(set: &[(Reg, u64)]) -> Vec<u8> {
 }
 
 /// Runs the instructions on every machine and in the interpreter, over every input.
-fn check(middle: &[Insn], inputs: &[Vec<u8>]) {
+pub(super) fn check(middle: &[Insn], inputs: &[Vec<u8>]) {
     let insns = program(middle);
     let proved =
         prove(&insns, buffer_entry(BUFFER as u32), &[]).unwrap_or_else(|error| panic!("{middle:?}: {error}"));
