@@ -25,7 +25,7 @@ use proc_macro::TokenStream;
 /// make, a lifetime ties the result to the argument it came from, `&mut` is exclusive. Flags say the same in the kernel's words and
 /// must agree; what the signature implies may be left out.
 ///
-/// ```ignore
+/// ```text
 /// /// Finds a flow by its number.
 /// #[kfunc(acquire, ret_null)]
 /// fn flow_by_number(table: &FlowTable, number: u32) -> Option<KRef<Flow>> { … }
