@@ -15,6 +15,8 @@ mod nearest;
 mod paths;
 mod signature;
 mod struct_ops;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use proc_macro::TokenStream;

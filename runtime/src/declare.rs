@@ -9,7 +9,8 @@
 //! | `header` | [`DeclHeader`], [`Place`]: what begins every record |
 //! | `type_expr` | [`TypeKey`], [`TypeExpr`], [`Step`] |
 //! | `shape` | [`ArgShape`], [`RetShape`]: the meaning of a Rust type in a signature |
-//! | `kfunc` | [`KfuncDecl`], [`ArgDecl`], [`SetDecl`] |
+//! | `kfunc` | [`KfuncDecl`], [`ArgDecl`] |
+//! | `set` | [`SetDecl`], [`kfunc_set!`](crate::kfunc_set) |
 //! | `types` | [`TypeDecl`], [`MemberDecl`] |
 //! | `table` | [`StructOpsDecl`], [`OpsMemberDecl`] |
 //! | `cfi` | [`cfi_hash`] |
@@ -19,6 +20,7 @@ mod cfi;
 mod disk;
 mod header;
 mod kfunc;
+mod set;
 mod shape;
 mod table;
 mod type_expr;
@@ -27,7 +29,8 @@ mod types;
 pub use cfi::cfi_hash;
 pub use disk::{DiskError, DiskRecords};
 pub use header::{DeclHeader, DeclKind, MAGIC, Place, VERSION};
-pub use kfunc::{ArgDecl, Filter, FilterVerdict, KfuncDecl, KfuncDraft, SetDecl, ShimAddr, Tie};
+pub use kfunc::{ArgDecl, KfuncDecl, KfuncDraft, ShimAddr, Tie};
+pub use set::{Filter, FilterVerdict, SetDecl};
 pub use shape::{ArgForm, ArgShape, DemandDecl, MemRule, NullDecl, RetForm, RetShape, SizeDecl, TrustDecl};
 pub use table::{OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl};
 pub use type_expr::{IntForm, Step, StepKind, TypeExpr, TypeKey};

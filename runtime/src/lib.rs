@@ -26,10 +26,12 @@ pub use opswap_bpf as bpf;
 /// The verifier, for tools.
 pub use opswap_verifier as verifier;
 
+pub use declare::{Filter, FilterVerdict, SetDecl as KfuncSet};
 pub use error::{AttachError, LoadError, MapError, RunError, TableError};
 pub use maps::{Map, UpdateMode};
 pub use object::Object;
 pub use object::verdict::{Ruling, Verdict};
+pub use opswap_bpf::ProgramKind;
 pub use opswap_macros::{Btf, kfunc, struct_ops};
 pub use opswap_verifier::{Limits, Rejection};
 pub use program::{Engine, Program};
@@ -40,5 +42,5 @@ pub use struct_ops::{
 };
 pub use types::{
     BpfCell, BtfEnum, BtfObject, BtfType, CellValue, Const, ConstSize, Errno, ErrnoPayload, Ignored, KRef,
-    KfuncArg, KfuncRet, OpArg, OpRet, Pod, Pointee, PointeeMut, Rcu,
+    KfuncArg, KfuncRet, KptrSlot, MapOf, OpArg, OpRet, Pod, Pointee, PointeeMut, Rcu,
 };

@@ -15,6 +15,8 @@ mod shim;
 pub use core;
 pub use linkme;
 
+pub use crate::__place as place;
+
 pub use crate::declare::{
     AccessDecl, ArgDecl, ArgShape, DeclHeader, DeclKind, EnumeratorDecl, IntForm, KfuncDecl, MemberDecl,
     OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, Tie, TypeDecl, TypeExpr,
@@ -33,6 +35,6 @@ pub use describe::{
 };
 pub use op::{call, op_value};
 pub use shim::{
-    KfuncName, Signature, kfunc0, kfunc1, kfunc2, kfunc3, kfunc4, kfunc5, kfunc6, kfunc7, kfunc8, kfunc9,
-    kfunc10, kfunc11, kfunc12,
+    KfuncName, Signature, draft, kfunc0, kfunc1, kfunc2, kfunc3, kfunc4, kfunc5, kfunc6, kfunc7, kfunc8,
+    kfunc9, kfunc10, kfunc11, kfunc12,
 };

@@ -79,8 +79,8 @@ impl<'p> Run<'p> {
     }
 
     /// The program that runs, as a host function may see it.
-    pub fn call_site(&self) -> CallSite<'_> {
-        CallSite { program: &self.program.name }
+    pub(crate) fn call_site(&self) -> &'p CallSite {
+        CallSite::of(self.program)
     }
 
     /// Gives a line to the runtime's logger.
@@ -197,16 +197,20 @@ impl Drop for Run<'_> {
     }
 }
 
-/// Which program calls a host function.
-#[derive(Clone, Copy, Debug)]
-pub struct CallSite<'r> {
-    program: &'r str,
-}
+/// Which program calls a host function: `&CallSite` as a kfunc's parameter takes no argument of the program.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct CallSite(ProgramCore);
 
-impl<'r> CallSite<'r> {
+impl CallSite {
+    fn of(program: &ProgramCore) -> &Self {
+        // SAFETY: `repr(transparent)`: a `CallSite` is a `ProgramCore`.
+        unsafe { &*std::ptr::from_ref(program).cast::<Self>() }
+    }
+
     /// The calling program's name in its object.
-    pub fn program(&self) -> &'r str {
-        self.program
+    pub fn program(&self) -> &str {
+        &self.0.name
     }
 }
 

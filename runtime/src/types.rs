@@ -12,6 +12,7 @@
 //! | `op` | [`OpArg`], [`OpRet`]: host to program and back |
 //! | `number`, `checked`, `constant` | numbers; `bool` and enums; [`Const`] |
 //! | `pointee`, `memory` | references to objects and to plain memory; slices and strings |
+//! | `special` | the calling program, maps, [`KptrSlot`] |
 //! | `kref`, `cell`, `errno`, `rcu` | [`KRef`], [`BpfCell`], [`Errno`], [`Rcu`] |
 
 mod arg;
@@ -29,6 +30,7 @@ mod pod;
 mod pointee;
 mod rcu;
 mod ret;
+mod special;
 
 pub use arg::{Carried, KfuncArg};
 pub(crate) use arg::{Carrier, Decode, Raw};
@@ -45,3 +47,4 @@ pub use pointee::{Pointee, PointeeMut};
 pub use rcu::Rcu;
 pub(crate) use ret::{Encode, RetFamily};
 pub use ret::{KfuncRet, Returned};
+pub use special::{KptrSlot, MapOf};

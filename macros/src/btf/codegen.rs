@@ -5,41 +5,40 @@ use quote::{quote, quote_spanned};
 use syn::Ident;
 
 use super::check::{Described, Keeper, Limit, Member, Shape};
-use crate::paths::Paths;
+use crate::paths;
 
 /// The record in the link-time slice and the traits of the type.
 pub(crate) fn codegen(described: &Described) -> TokenStream {
-    let p = described.paths.private();
     match &described.shape {
-        Shape::Struct(fields) => object(described, &p, &quote!(Struct), fields),
-        Shape::Union(fields) => object(described, &p, &quote!(Union), fields),
-        Shape::Enum(repr, variants) => enumeration(described, &p, repr, variants),
+        Shape::Struct(fields) => object(described, &quote!(Struct), fields),
+        Shape::Union(fields) => object(described, &quote!(Union), fields),
+        Shape::Enum(repr, variants) => enumeration(described, repr, variants),
     }
 }
 
-fn object(described: &Described, p: &TokenStream, form: &TokenStream, fields: &[Member]) -> TokenStream {
+fn object(described: &Described, form: &TokenStream, fields: &[Member]) -> TokenStream {
     let Described { ident, name, doc, .. } = described;
     let rust_name = ident.to_string();
-    let (register, place) = (described.paths.register("OPSWAP_TYPES"), described.paths.place());
-    let members = fields.iter().map(|field| member(ident, &described.paths, field));
+    let (import, register) = (described.paths.import(), paths::register("OPSWAP_TYPES"));
+    let members = fields.iter().map(|field| member(ident, field));
     quote! {
         const _: () = {
-            impl #p::BtfType for #ident {
-                const EXPR: #p::TypeExpr = #p::TypeExpr::named(<Self as #p::BtfObject>::KEY);
+            #import
+            impl __p::BtfType for #ident {
+                const EXPR: __p::TypeExpr = __p::TypeExpr::named(<Self as __p::BtfObject>::KEY);
             }
-            impl #p::BtfObject for #ident {
-                const KEY: #p::TypeKey = #p::TypeKey::in_module(#p::core::module_path!(), #rust_name);
+            impl __p::BtfObject for #ident {
+                const KEY: __p::TypeKey = __p::TypeKey::in_module(__p::core::module_path!(), #rust_name);
             }
             #register
-            static __DECL: #p::TypeDecl =
-                #p::TypeDecl::object::<#ident>(#place, #p::TypeForm::#form, #name, #doc, &[#(#members),*]);
+            static __DECL: __p::TypeDecl =
+                __p::TypeDecl::object::<#ident>(__p::place!(), __p::TypeForm::#form, #name, #doc, &[#(#members),*]);
         };
     }
 }
 
-fn member(ident: &Ident, paths: &Paths, field: &Member) -> TokenStream {
+fn member(ident: &Ident, field: &Member) -> TokenStream {
     let span = field.at.resolved_at(Span::call_site());
-    let p = paths.private_at(field.at);
     let Member { ident: field_ident, name, ty, tag, .. } = field;
     let make = match field.keeper {
         Keeper::Type => Ident::new("member", span),
@@ -50,39 +49,40 @@ fn member(ident: &Ident, paths: &Paths, field: &Member) -> TokenStream {
         Limit::ReadOnly => quote!(ReadOnly),
         Limit::Writable => quote!(Writable),
     };
-    let offset = quote!(#p::core::mem::offset_of!(#ident, #field_ident));
-    quote_spanned!(span=> #p::#make::<#ty>(#name, #offset, #p::Limit::#limit, #tag))
+    let offset = quote!(__p::core::mem::offset_of!(#ident, #field_ident));
+    quote_spanned!(span=> __p::#make::<#ty>(#name, #offset, __p::Limit::#limit, #tag))
 }
 
-fn enumeration(described: &Described, p: &TokenStream, repr: &Ident, variants: &[Ident]) -> TokenStream {
+fn enumeration(described: &Described, repr: &Ident, variants: &[Ident]) -> TokenStream {
     let Described { ident, name, doc, .. } = described;
     let rust_name = ident.to_string();
-    let (register, place) = (described.paths.register("OPSWAP_TYPES"), described.paths.place());
+    let (import, register) = (described.paths.import(), paths::register("OPSWAP_TYPES"));
     let names = variants.iter().map(|variant| format!("{}_{variant}", described.name));
     quote! {
         const _: () = {
-            const __KEY: #p::TypeKey = #p::TypeKey::in_module(#p::core::module_path!(), #rust_name);
+            #import
+            const __KEY: __p::TypeKey = __p::TypeKey::in_module(__p::core::module_path!(), #rust_name);
             const __BITS: &[u64] = &[#(#ident::#variants as #repr as u64),*];
-            impl #p::BtfType for #ident {
-                const EXPR: #p::TypeExpr = #p::TypeExpr::named(__KEY);
-                const ACCESS: #p::AccessDecl = #p::AccessDecl::ReadOnly;
+            impl __p::BtfType for #ident {
+                const EXPR: __p::TypeExpr = __p::TypeExpr::named(__KEY);
+                const ACCESS: __p::AccessDecl = __p::AccessDecl::ReadOnly;
             }
-            impl #p::BtfEnum for #ident {
-                const REPR: (u32, #p::IntForm) = #p::repr_of::<#repr>();
-                const LEGAL: &'static [u64] = &#p::legal::<{ __BITS.len() }>(__BITS, Self::REPR);
-                fn from_bits(bits: u64) -> #p::core::option::Option<Self> {
-                    #(if bits as #repr == #ident::#variants as #repr { return #p::core::option::Option::Some(#ident::#variants); })*
-                    #p::core::option::Option::None
+            impl __p::BtfEnum for #ident {
+                const REPR: (u32, __p::IntForm) = __p::repr_of::<#repr>();
+                const LEGAL: &'static [u64] = &__p::legal::<{ __BITS.len() }>(__BITS, Self::REPR);
+                fn from_bits(bits: u64) -> __p::core::option::Option<Self> {
+                    #(if bits as #repr == #ident::#variants as #repr { return __p::core::option::Option::Some(#ident::#variants); })*
+                    __p::core::option::Option::None
                 }
                 fn to_bits(self) -> u64 { self as #repr as u64 }
             }
-            impl #p::KfuncArg for #ident { type Via = #p::ViaEnum; type At<'x> = Self; }
-            impl #p::KfuncRet for #ident { type Via = #p::ViaEnum; type At<'x> = Self; }
-            impl #p::OpArg for #ident { type Via = #p::ViaEnum; }
-            impl #p::OpRet for #ident { type Via = #p::ViaEnum; }
+            impl __p::KfuncArg for #ident { type Via = __p::ViaEnum; type At<'x> = Self; }
+            impl __p::KfuncRet for #ident { type Via = __p::ViaEnum; type At<'x> = Self; }
+            impl __p::OpArg for #ident { type Via = __p::ViaEnum; }
+            impl __p::OpRet for #ident { type Via = __p::ViaEnum; }
             #register
-            static __DECL: #p::TypeDecl =
-                #p::TypeDecl::enumeration::<#ident>(#place, __KEY, #name, #doc, &#p::enumerators(&[#(#names),*], __BITS));
+            static __DECL: __p::TypeDecl =
+                __p::TypeDecl::enumeration::<#ident>(__p::place!(), __KEY, #name, #doc, &__p::enumerators(&[#(#names),*], __BITS));
         };
     }
 }

@@ -6,22 +6,19 @@ use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
 use super::check::Kfunc;
-use super::flags::Side;
 use super::tie::Tie;
-use crate::signature;
+use crate::{paths, signature};
 
 /// The record in the link-time slice, and an assertion per flag that speaks of the signature.
 pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
-    let Kfunc { ident, name, doc, programs, sets, deprecated, .. } = kfunc;
-    let p = kfunc.paths.private();
-    let (register, place) = (kfunc.paths.register("OPSWAP_KFUNCS"), kfunc.paths.place());
+    let Kfunc { ident, name, .. } = kfunc;
+    let (import, register) = (kfunc.paths.import(), paths::register("OPSWAP_KFUNCS"));
     let names: Vec<String> = kfunc.args.iter().map(|arg| arg.name.to_string()).collect();
     let carriers = kfunc.args.iter().map(|arg| {
         let ty = signature::erased(&arg.ty);
-        quote_spanned!(ty.span()=> <#ty as #p::Carried>::Out)
+        quote_spanned!(ty.span()=> <#ty as __p::Carried>::Out)
     });
     let make = format_ident!("kfunc{}", kfunc.args.len());
-    let flags = kfunc.flags.iter().fold(0_u32, |bits, (_, flag)| bits | flag.bit);
     let (family, tie) = match kfunc.tie {
         Tie::None => (quote!(Fixed), quote!(NONE)),
         Tie::Static => (quote!(Fixed), quote!(STATIC)),
@@ -31,44 +28,55 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
         }
     };
     let ret = signature::erased(&kfunc.ret);
-    let ret = quote_spanned!(ret.span()=> <#ret as #p::Returned>::#family);
+    let ret = quote_spanned!(ret.span()=> <#ret as __p::Returned>::#family);
     let count = kfunc.args.len();
-    let filter = kfunc.filter.iter();
+    let options = options(kfunc);
     let agree = agreements(kfunc);
     quote! {
         const _: () = {
+            #import
             struct __Kfunc;
-            impl #p::KfuncName for __Kfunc {
+            impl __p::KfuncName for __Kfunc {
                 const NAME: &'static str = #name;
                 const ARGS: &'static [&'static str] = &[#(#names),*];
             }
-            const __SIG: #p::Signature<#count> = #p::#make::<__Kfunc, _, #(#carriers,)* #ret>(#ident);
+            const __SIG: __p::Signature<#count> = __p::#make::<__Kfunc, _, #(#carriers,)* #ret>(#ident);
             #register
-            static __DECL: #p::KfuncDecl = #p::KfuncDecl::draft(#place, #name, #doc, (&__SIG.args, __SIG.ret, #p::Tie::#tie))
-                .flags(#flags)
-                .sets(&[#(#programs),*], &[#(&#sets),*])
-                #(.filter(#filter))*
-                .deprecated(#deprecated)
-                .shim(__SIG.shim);
+            static __DECL: __p::KfuncDecl = __p::draft(__p::place!(), &__SIG, __p::Tie::#tie) #(#options)* .done();
             #agree
         };
     }
 }
 
+/// What only some kfuncs say.
+fn options(kfunc: &Kfunc) -> Vec<TokenStream> {
+    let Kfunc { doc, programs, sets, deprecated, filter, .. } = kfunc;
+    let mut options = Vec::new();
+    if !doc.is_empty() {
+        options.push(quote!(.doc(#doc)));
+    }
+    let flags = kfunc.flags.iter().fold(0_u32, |bits, (_, flag)| bits | flag.bit);
+    if flags != 0 {
+        options.push(quote!(.flags(#flags)));
+    }
+    if !programs.is_empty() || !sets.is_empty() {
+        options.push(quote!(.sets(&[#(#programs),*], &[#(&#sets),*])));
+    }
+    options.extend(filter.iter().map(|filter| quote!(.filter(#filter))));
+    if !deprecated.is_empty() {
+        options.push(quote!(.deprecated(#deprecated)));
+    }
+    options
+}
+
 fn agreements(kfunc: &Kfunc) -> TokenStream {
     let ret = spelt(&kfunc.ret);
-    let ruled = kfunc.flags.iter().filter_map(|(word, flag)| flag.rule.as_ref().map(|rule| (word, rule)));
+    let ruled = kfunc.flags.iter().filter_map(|(word, flag)| flag.rule.map(|rule| (word, rule)));
     ruled
         .map(|(word, rule)| {
             let span = word.span().resolved_at(Span::call_site());
-            let p = kfunc.paths.private_at(word.span());
-            let check = Ident::new(rule.check, span);
-            let found = match rule.side {
-                Side::Result => format!("this function returns `{ret}`"),
-                Side::Parameters => "no parameter of this function is one".to_owned(),
-            };
-            let message = format!("`{word}` needs {}; {found}", rule.needs);
-            quote_spanned!(span=> const _: () = #p::agree::#check(&__SIG.args, &__SIG.ret, #message);)
+            let check = Ident::new(rule, span);
+            quote_spanned!(span=> const _: () = __p::agree::#check(&__SIG, #ret);)
         })
         .collect()
 }

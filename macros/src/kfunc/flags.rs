@@ -6,55 +6,35 @@ pub(crate) struct Flag {
     pub(crate) word: &'static str,
     /// The kernel's bit (`KF_*`).
     pub(crate) bit: u32,
-    /// What the signature must look like; none for flags that say nothing about it.
-    pub(crate) rule: Option<Rule>,
-}
-
-/// A flag's demand on the signature.
-pub(crate) struct Rule {
-    /// Name of the constant function in `opswap::__private::agree` that asks the types.
-    pub(crate) check: &'static str,
-    /// What it asks for.
-    pub(crate) needs: &'static str,
-    /// Where it looks.
-    pub(crate) side: Side,
-}
-
-/// Part of a signature.
-#[derive(Clone, Copy)]
-pub(crate) enum Side {
-    Parameters,
-    Result,
+    /// Name of the constant function in `opswap::__private::agree` that compares the flag with the signature; none for flags that
+    /// say nothing about it.
+    pub(crate) rule: Option<&'static str>,
 }
 
 const fn plain(word: &'static str, bit: u32) -> Flag {
     Flag { word, bit: 1 << bit, rule: None }
 }
 
-const fn result(word: &'static str, bit: u32, check: &'static str, needs: &'static str) -> Flag {
-    Flag { word, bit: 1 << bit, rule: Some(Rule { check, needs, side: Side::Result }) }
-}
-
-const fn params(word: &'static str, bit: u32, check: &'static str, needs: &'static str) -> Flag {
-    Flag { word, bit: 1 << bit, rule: Some(Rule { check, needs, side: Side::Parameters }) }
+const fn ruled(word: &'static str, bit: u32, rule: &'static str) -> Flag {
+    Flag { word, bit: 1 << bit, rule: Some(rule) }
 }
 
 /// Every flag word.
 pub(crate) const FLAGS: [Flag; 16] = [
-    result("acquire", 0, "acquire", "an owned return such as `KRef<T>`"),
-    params("release", 1, "release", "an owned parameter such as `KRef<T>` by value"),
-    result("ret_null", 2, "ret_null", "a return that may be null, such as `Option<&T>`"),
-    params("kptr_get", 3, "kptr_get", "`&KptrSlot<T>` as its first parameter"),
+    ruled("acquire", 0, "acquire"),
+    ruled("release", 1, "release"),
+    ruled("ret_null", 2, "ret_null"),
+    ruled("kptr_get", 3, "kptr_get"),
     plain("trusted_args", 4),
     plain("sleepable", 5),
     plain("destructive", 6),
-    params("rcu", 7, "rcu", "an RCU-protected parameter `Rcu<'_, T>`"),
-    params("iter_new", 8, "iter", "an iterator's state `&mut Iter<T>` as its first parameter"),
-    params("iter_next", 9, "iter", "an iterator's state `&mut Iter<T>` as its first parameter"),
-    params("iter_destroy", 10, "iter", "an iterator's state `&mut Iter<T>` as its first parameter"),
-    result("rcu_protected", 11, "rcu_protected", "an RCU-protected return `Rcu<'a, T>`"),
+    ruled("rcu", 7, "rcu"),
+    ruled("iter_new", 8, "iter_new"),
+    ruled("iter_next", 9, "iter_next"),
+    ruled("iter_destroy", 10, "iter_destroy"),
+    ruled("rcu_protected", 11, "rcu_protected"),
     plain("fastcall", 12),
-    params("implicit_args", 16, "implicit", "a parameter that the runtime fills in, such as `&CallSite`"),
+    ruled("implicit_args", 16, "implicit_args"),
     plain("spinlock_safe", 17),
     plain("perfmon", 18),
 ];

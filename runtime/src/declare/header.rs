@@ -81,3 +81,17 @@ impl std::fmt::Display for Place {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
+
+/// Where the macro stands that expands to this.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __place {
+    () => {
+        $crate::__private::Place {
+            module: $crate::__private::core::module_path!(),
+            file: $crate::__private::core::file!(),
+            line: $crate::__private::core::line!(),
+            column: $crate::__private::core::column!(),
+        }
+    };
+}

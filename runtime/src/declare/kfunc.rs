@@ -1,8 +1,7 @@
-//! [`KfuncDecl`]: the record of one `#[kfunc]`; [`SetDecl`]: the record of one `kfunc_set!`.
-
-use opswap_bpf::ProgramKind;
+//! [`KfuncDecl`]: the record of one `#[kfunc]`.
 
 use super::header::{DeclHeader, DeclKind, Place};
+use super::set::{Filter, SetDecl};
 use super::shape::{ArgShape, RetShape};
 
 /// Address of a shim. Its type is erased: compiled code calls it by the convention that [`opswap_jit`] documents.
@@ -11,11 +10,17 @@ use super::shape::{ArgShape, RetShape};
 pub struct ShimAddr(pub(crate) unsafe extern "C" fn());
 
 impl ShimAddr {
+    /// Of a record that was read from a file: nothing that could be called.
+    pub(crate) const NONE: Self = Self(no_shim);
+
     /// The address as a number.
     pub fn addr(self) -> usize {
         self.0 as usize
     }
 }
+
+/// Stands where there is no shim; never called.
+unsafe extern "C" fn no_shim() {}
 
 /// Where a returned pointer was borrowed from.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -43,34 +48,6 @@ pub struct ArgDecl {
     pub name: &'static str,
     /// Meaning of its type.
     pub shape: ArgShape,
-}
-
-/// Whether a filter lets a program call a kfunc.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FilterVerdict {
-    /// It may.
-    Allow,
-    /// It may not.
-    Deny,
-}
-
-/// Decides per program whether it may call a kfunc of a set; gets the program's kind and the kfunc's name.
-pub type Filter = fn(&ProgramKind, &str) -> FilterVerdict;
-
-/// A named set of kfuncs: which programs may call them.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct SetDecl {
-    /// What begins every record.
-    pub header: DeclHeader,
-    /// Where it was written.
-    pub place: Place,
-    /// Name.
-    pub name: &'static str,
-    /// Kinds of programs (`struct_ops`, `tracing`, …); empty for all.
-    pub programs: &'static [&'static str],
-    /// A further condition.
-    pub filter: Option<Filter>,
 }
 
 /// A kfunc.
@@ -106,18 +83,18 @@ pub struct KfuncDecl {
 }
 
 impl KfuncDecl {
-    /// A kfunc that any program may call, with a doc comment, parameters, result and tie. [`shim`](KfuncDraft::shim) completes it.
+    /// A kfunc that any program may call. [`done`](KfuncDraft::done) completes it.
     pub const fn draft(
         place: Place,
         name: &'static str,
-        doc: &'static str,
-        (args, ret, tie): (&'static [ArgDecl], RetShape, Tie),
+        args: &'static [ArgDecl],
+        (ret, tie, shim): (RetShape, Tie, ShimAddr),
     ) -> KfuncDraft {
         KfuncDraft(Self {
             header: DeclHeader::new(DeclKind::Kfunc, size_of::<Self>()),
             place,
             name,
-            doc,
+            doc: "",
             flags: 0,
             tie,
             args,
@@ -126,19 +103,23 @@ impl KfuncDecl {
             sets: &[],
             filter: None,
             deprecated: "",
-            shim: ShimAddr(no_shim),
+            shim,
         })
     }
 }
 
-/// Stands in a draft until the real one is known; never called.
-unsafe extern "C" fn no_shim() {}
-
-/// A kfunc's record without its shim.
+/// A kfunc's record while it is written.
 #[derive(Clone, Copy, Debug)]
 pub struct KfuncDraft(KfuncDecl);
 
 impl KfuncDraft {
+    /// With a doc comment.
+    #[must_use]
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.0.doc = doc;
+        self
+    }
+
     /// With flag bits.
     #[must_use]
     pub const fn flags(mut self, flags: u32) -> Self {
@@ -172,14 +153,8 @@ impl KfuncDraft {
         self
     }
 
-    /// The record of a kfunc in another binary, which nothing here can call.
-    pub(crate) const fn without_shim(self) -> KfuncDecl {
-        self.0
-    }
-
     /// The record.
-    pub const fn shim(mut self, shim: ShimAddr) -> KfuncDecl {
-        self.0.shim = shim;
+    pub const fn done(self) -> KfuncDecl {
         self.0
     }
 }

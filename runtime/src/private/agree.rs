@@ -1,8 +1,94 @@
-//! Whether a flag word agrees with a signature: asked of the types' shapes, in constants, at compile time.
-//!
-//! Each function takes the message for the case that it does not; the compiler shows it at the word.
+//! Whether a flag word agrees with a signature: asked of the types' shapes, in constants, at compile time. Where it does not, the
+//! compiler shows the message at the word.
 
-use crate::declare::{ArgDecl, ArgForm, DemandDecl, NullDecl, RetForm, RetShape, TrustDecl};
+use super::shim::Signature;
+use crate::declare::{ArgDecl, ArgForm, DemandDecl, NullDecl, RetForm, TrustDecl};
+
+/// Longest message; a longer type name is cut.
+const MAX: usize = 240;
+
+/// The parts of a message in one string. Constants cannot format.
+struct Message {
+    bytes: [u8; MAX],
+    len: usize,
+}
+
+impl Message {
+    const fn of(parts: &[&str]) -> Self {
+        let mut message = Self { bytes: [0; MAX], len: 0 };
+        let mut part = 0;
+        while part < parts.len() {
+            let bytes = parts[part].as_bytes();
+            let mut at = 0;
+            // Type names are ASCII but for exotic identifiers, which are cut like long ones.
+            while at < bytes.len() && message.len < MAX && bytes[at].is_ascii() {
+                message.bytes[message.len] = bytes[at];
+                message.len += 1;
+                at += 1;
+            }
+            part += 1;
+        }
+        message
+    }
+
+    const fn text(&self) -> &str {
+        match std::str::from_utf8(self.bytes.split_at(self.len).0) {
+            Ok(text) => text,
+            Err(_) => "a flag contradicts the signature",
+        }
+    }
+}
+
+macro_rules! rules {
+    ($($word:ident on the result, $needs:literal, |$ret:ident| $agrees:expr;)*) => {$(
+        #[doc = concat!("`", stringify!($word), "`; `spelt` is the result's type as written.")]
+        #[track_caller]
+        pub const fn $word<const N: usize>(signature: &Signature<N>, spelt: &str) {
+            let $ret = &signature.ret;
+            if !$agrees {
+                let message = Message::of(&[
+                    concat!("`", stringify!($word), "` needs ", $needs, "; this function returns `"), spelt, "`",
+                ]);
+                panic!("{}", message.text());
+            }
+        }
+    )*};
+    ($($word:ident on the parameters, $needs:literal, |$args:ident| $agrees:expr;)*) => {$(
+        #[doc = concat!("`", stringify!($word), "`.")]
+        #[track_caller]
+        pub const fn $word<const N: usize>(signature: &Signature<N>, _spelt: &str) {
+            let $args = &signature.args;
+            if !$agrees {
+                panic!(concat!("`", stringify!($word), "` needs ", $needs, "; no parameter of this function is one"));
+            }
+        }
+    )*};
+}
+
+rules! {
+    acquire on the result, "an owned return such as `KRef<T>`",
+        |ret| matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Owned);
+    ret_null on the result, "a return that may be null, such as `Option<&T>`",
+        |ret| matches!(ret.null, NullDecl::Nullable);
+    rcu_protected on the result, "an RCU-protected return `Rcu<'a, T>`",
+        |ret| matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Rcu);
+}
+
+rules! {
+    release on the parameters, "an owned parameter such as `KRef<T>` by value",
+        |args| any(args, ArgForm::Object, Some(DemandDecl::Owned));
+    kptr_get on the parameters, "`&KptrSlot<T>` as its first parameter", |args| first(args, ArgForm::KptrSlot);
+    rcu on the parameters, "an RCU-protected parameter `Rcu<'_, T>`",
+        |args| any(args, ArgForm::Object, Some(DemandDecl::Rcu));
+    iter_new on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
+        |args| first(args, ArgForm::Iter);
+    iter_next on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
+        |args| first(args, ArgForm::Iter);
+    iter_destroy on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
+        |args| first(args, ArgForm::Iter);
+    implicit_args on the parameters, "a parameter that the runtime fills in, such as `&CallSite`",
+        |args| any(args, ArgForm::Implicit, None);
+}
 
 const fn any(args: &[ArgDecl], form: ArgForm, demand: Option<DemandDecl>) -> bool {
     let mut at = 0;
@@ -22,59 +108,4 @@ const fn any(args: &[ArgDecl], form: ArgForm, demand: Option<DemandDecl>) -> boo
 
 const fn first(args: &[ArgDecl], form: ArgForm) -> bool {
     !args.is_empty() && args[0].shape.form as u8 == form as u8
-}
-
-#[track_caller]
-const fn demand(agrees: bool, message: &str) {
-    if !agrees {
-        panic!("{}", message);
-    }
-}
-
-/// `acquire`.
-#[track_caller]
-pub const fn acquire(_args: &[ArgDecl], ret: &RetShape, message: &str) {
-    demand(matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Owned), message);
-}
-
-/// `release`.
-#[track_caller]
-pub const fn release(args: &[ArgDecl], _ret: &RetShape, message: &str) {
-    demand(any(args, ArgForm::Object, Some(DemandDecl::Owned)), message);
-}
-
-/// `ret_null`.
-#[track_caller]
-pub const fn ret_null(_args: &[ArgDecl], ret: &RetShape, message: &str) {
-    demand(matches!(ret.null, NullDecl::Nullable), message);
-}
-
-/// `kptr_get`.
-#[track_caller]
-pub const fn kptr_get(args: &[ArgDecl], _ret: &RetShape, message: &str) {
-    demand(first(args, ArgForm::KptrSlot), message);
-}
-
-/// `rcu`.
-#[track_caller]
-pub const fn rcu(args: &[ArgDecl], _ret: &RetShape, message: &str) {
-    demand(any(args, ArgForm::Object, Some(DemandDecl::Rcu)), message);
-}
-
-/// `iter_new`, `iter_next`, `iter_destroy`.
-#[track_caller]
-pub const fn iter(args: &[ArgDecl], _ret: &RetShape, message: &str) {
-    demand(first(args, ArgForm::Iter), message);
-}
-
-/// `rcu_protected`.
-#[track_caller]
-pub const fn rcu_protected(_args: &[ArgDecl], ret: &RetShape, message: &str) {
-    demand(matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Rcu), message);
-}
-
-/// `implicit_args`.
-#[track_caller]
-pub const fn implicit(args: &[ArgDecl], _ret: &RetShape, message: &str) {
-    demand(any(args, ArgForm::Implicit, None), message);
 }

@@ -8,9 +8,14 @@
     reason = "calling conventions with up to thirteen registers and stack slots"
 )]
 
+#[cfg(test)]
+mod tests;
+
 use opswap_jit::RunHeader;
 
-use crate::declare::{ArgDecl, ArgForm, ArgShape, MemRule, RetShape, ShimAddr};
+use crate::declare::{
+    ArgDecl, ArgForm, ArgShape, KfuncDecl, KfuncDraft, MemRule, Place, RetShape, ShimAddr, Tie,
+};
 use crate::run::{self, BadArgument, Run};
 use crate::types::{Carrier, Decode, Encode, KfuncArg, KfuncRet, Raw, RetFamily};
 
@@ -38,12 +43,19 @@ type Erased = unsafe extern "C" fn();
 /// What the macro makes of a kfunc's types, in one expression: each type is named once, so a mistake in it is reported once.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature<const N: usize> {
+    /// Name of the kfunc.
+    pub name: &'static str,
     /// Parameters.
     pub args: [ArgDecl; N],
     /// Result.
     pub ret: RetShape,
     /// What compiled code calls.
     pub shim: ShimAddr,
+}
+
+/// The record of a kfunc with this signature, for the macro to add to.
+pub const fn draft<const N: usize>(place: Place, signature: &'static Signature<N>, tie: Tie) -> KfuncDraft {
+    KfuncDecl::draft(place, signature.name, &signature.args, (signature.ret, tie, signature.shim))
 }
 
 /// All registers of a call; those beyond the kfunc's own are not looked at.
@@ -66,9 +78,29 @@ unsafe fn decode<K: KfuncName, A: KfuncArg>(
     value.map_err(|value| BadArgument { argument: K::ARGS[index], value })
 }
 
+/// The result as a register. Memory must be as long as the kernel's parameter for it says.
 #[inline(always)]
-fn encode<R: KfuncRet>(value: R, run: &Run<'_>) -> u64 {
-    <R::Via as Encode<R>>::encode(value, run)
+fn encode<K: KfuncName, R: KfuncRet>(
+    value: R,
+    shapes: &[ArgShape],
+    regs: &Regs,
+    run: &Run<'_>,
+) -> Result<u64, BadArgument> {
+    if let Some(bytes) = <R::Via as Encode<R>>::bytes(&value) {
+        let mut at = 0;
+        for (shape, argument) in shapes.iter().zip(K::ARGS) {
+            if is_buffer_size(argument) && regs[at] > bytes as u64 {
+                return Err(BadArgument { argument, value: regs[at] });
+            }
+            at += usize::from(shape.regs);
+        }
+    }
+    Ok(<R::Via as Encode<R>>::encode(value, run))
+}
+
+/// The kernel's names for the parameter that tells the size of a returned memory.
+fn is_buffer_size(parameter: &str) -> bool {
+    matches!(parameter, "rdonly_buf_size" | "rdwr_buf_size")
 }
 
 /// Bytes that an argument reaches, and whether it may write them.
@@ -201,7 +233,7 @@ macro_rules! kfuncs {
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
                 unsafe { std::mem::transmute::<Wide, Erased>($wide::<K, F, $($arg,)* R>) }
             };
-            Signature { args, ret: R::SHAPE, shim: ShimAddr(shim) }
+            Signature { name: K::NAME, args, ret: R::SHAPE, shim: ShimAddr(shim) }
         }
 
         unsafe extern "C" fn $narrow<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: Carrier,)* R: RetFamily>(
@@ -224,10 +256,9 @@ macro_rules! kfuncs {
         }
     )*};
     (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ()) => {{
-        let _ = &$regs;
         // SAFETY: `kfuncN` was given a value of `F`.
         let kfunc = unsafe { item::<$F>() };
-        Ok(encode(kfunc.call(), $run))
+        encode::<$K, _>(kfunc.call(), &[], &$regs, $run)
     }};
     (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ($($arg:ident $value:ident $index:literal),+)) => {{
         if const { may_alias(&[$($arg::SHAPE),*]) } {
@@ -242,7 +273,7 @@ macro_rules! kfuncs {
         let _ = at;
         // SAFETY: `kfuncN` was given a value of `F`.
         let kfunc = unsafe { item::<$F>() };
-        Ok(encode(kfunc.call($($value),+), $run))
+        encode::<$K, _>(kfunc.call($($value),+), const { &[$($arg::SHAPE),*] }, &$regs, $run)
     }};
 }
 

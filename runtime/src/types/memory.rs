@@ -7,13 +7,15 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::slice;
 
-use crate::declare::{ArgForm, ArgShape, IntForm, MemRule, SizeDecl, TypeExpr};
+use crate::declare::{ArgForm, ArgShape, IntForm, MemRule, RetForm, RetShape, SizeDecl, TypeExpr};
+use crate::run::Run;
 
 use super::arg::Raw;
 use super::btf::BtfType;
 use super::constant::ConstSize;
 use super::pod::Pod;
 use super::pointee::{Pointee, PointeeMut};
+use super::ret::{Encode, KfuncRet};
 
 const fn bytes_of<T>() -> u32 {
     assert!(size_of::<T>() <= 1 << 29, "plain memory of at most 512 MiB");
@@ -202,4 +204,61 @@ unsafe impl Pointee for CStr {
         // SAFETY: the shape asks for a NUL-terminated string in memory that never changes.
         Ok(unsafe { CStr::from_ptr(start) })
     }
+}
+
+/// Carrier of returned slices.
+#[doc(hidden)]
+pub enum ViaSlice {}
+
+const fn returned<T: Pod>(mem: MemRule) -> RetShape {
+    let mut shape = RetShape::new(RetForm::Memory, element::<T>());
+    shape.mem = mem;
+    shape.bytes = bytes_of::<T>();
+    shape
+}
+
+macro_rules! returned_slices {
+    ($($slice:ty, $at:ty, $encoded:ty, $rule:ident;)*) => {$(
+        impl<T: Pod> KfuncRet for $slice {
+            type Via = ViaSlice;
+            type At<'x> = $at;
+        }
+
+        // SAFETY: a pointer to memory that lives as long as the lifetime, which the declaration ties to an argument. How much of it
+        // the program may use is an argument, and the shim refuses a slice that is shorter.
+        unsafe impl<'a, T: Pod> Encode<$encoded> for ViaSlice {
+            const SHAPE: RetShape = returned::<T>(MemRule::$rule);
+
+            fn encode(value: $encoded, _run: &Run<'_>) -> u64 {
+                value.as_ptr().expose_provenance() as u64
+            }
+
+            fn bytes(value: &$encoded) -> Option<usize> {
+                Some(size_of_val::<[T]>(&**value))
+            }
+        }
+
+        impl<T: Pod> KfuncRet for Option<$slice> {
+            type Via = ViaSlice;
+            type At<'x> = Option<$at>;
+        }
+
+        // SAFETY: as without `Option`, or NULL.
+        unsafe impl<'a, T: Pod> Encode<Option<$encoded>> for ViaSlice {
+            const SHAPE: RetShape = returned::<T>(MemRule::$rule).nullable();
+
+            fn encode(value: Option<$encoded>, run: &Run<'_>) -> u64 {
+                value.map_or(0, |value| <Self as Encode<$encoded>>::encode(value, run))
+            }
+
+            fn bytes(value: &Option<$encoded>) -> Option<usize> {
+                value.as_ref().and_then(<Self as Encode<$encoded>>::bytes)
+            }
+        }
+    )*};
+}
+
+returned_slices! {
+    &[T], &'x [T], &'a [T], Read;
+    &mut [T], &'x mut [T], &'a mut [T], ReadWrite;
 }

@@ -81,6 +81,12 @@ pub unsafe trait Encode<T> {
 
     /// The register's value.
     fn encode(value: T, run: &Run<'_>) -> u64;
+
+    /// Bytes behind the pointer, when another argument tells programs how many they may use.
+    fn bytes(value: &T) -> Option<usize> {
+        let _ = value;
+        None
+    }
 }
 
 /// Carrier of `()`.

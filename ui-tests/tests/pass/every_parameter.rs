@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
-use opswap::{Btf, Const, ConstSize, Ignored, KRef, Rcu, kfunc};
+use opswap::{Btf, CallSite, Const, ConstSize, Ignored, KRef, KptrSlot, Map, MapOf, Rcu, kfunc};
 
 #[derive(Btf)]
 #[repr(C)]
@@ -12,7 +12,7 @@ struct Flow {
 }
 
 #[derive(Btf, Clone, Copy)]
-#[repr(i16)]
+#[repr(i19)]
 enum Mode {
     Slow = -1,
     Fast = 1,
@@ -93,11 +93,26 @@ fn ignored(first: u32, _second: Ignored<u64>) -> u32 {
     first
 }
 
+#[kfunc(implicit_args)]
+fn caller(first: u32, site: &CallSite) -> u32 {
+    first + site.program().len() as u32
+}
+
+#[kfunc]
+fn maps(any: &Map, typed: &MapOf<u32, u64>) -> u32 {
+    any.len() + typed.len()
+}
+
+#[kfunc(kptr_get)]
+fn slot(slot: &KptrSlot<Flow>) -> Option<KRef<Flow>> {
+    slot.take()
+}
+
 #[kfunc]
 fn twelve(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8) -> u64 {
     [a, b, c, d, e, f, g, h, i, j, k, l].iter().map(|&number| u64::from(number)).sum()
 }
 
 fn main() {
-    assert_eq!(opswap::registry::OPSWAP_KFUNCS.len(), 16);
+    assert_eq!(opswap::registry::OPSWAP_KFUNCS.len(), 19);
 }

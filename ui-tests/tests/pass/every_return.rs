@@ -1,6 +1,6 @@
 //! Each row of the table of returns.
 
-use opswap::{Btf, Errno, KRef, Rcu, kfunc};
+use opswap::{Btf, Const, Errno, KRef, Rcu, kfunc};
 
 #[derive(Btf)]
 #[repr(C)]
@@ -64,6 +64,22 @@ fn for_good() -> &'static Flow {
 #[kfunc(rcu_protected)]
 fn protected<'a>(flow: &'a Flow) -> Rcu<'a, Flow> {
     Rcu::new(flow)
+}
+
+#[kfunc(ret_null)]
+fn memory(flow: &Buffer, rdonly_buf_size: Const<u32>) -> Option<&[u8]> {
+    (rdonly_buf_size.0 <= 16).then_some(&flow.bytes)
+}
+
+#[kfunc]
+fn writable_memory(flow: &mut Buffer, rdwr_buf_size: Const<u32>) -> &mut [u8] {
+    &mut flow.bytes[..rdwr_buf_size.0 as usize]
+}
+
+#[derive(Btf)]
+#[repr(C)]
+struct Buffer {
+    bytes: [u8; 16],
 }
 
 fn main() {

@@ -7,7 +7,7 @@ use opswap_bpf::ProgramKind;
 use super::super::{
     AccessDecl, ArgDecl, ArgForm, ArgShape, DeclHeader, DeclKind, DemandDecl, EnumeratorDecl, Filter,
     FilterVerdict, IntForm, KfuncDecl, MemRule, MemberDecl, NullDecl, OpsMemberDecl, OpsMemberForm, Place,
-    PointerDecl, PresenceDecl, RetForm, RetShape, SetDecl, SizeDecl, SleepDecl, Step, StepKind,
+    PointerDecl, PresenceDecl, RetForm, RetShape, SetDecl, ShimAddr, SizeDecl, SleepDecl, Step, StepKind,
     StructOpsDecl, Tie, TrustDecl, TypeDecl, TypeExpr, TypeForm, TypeKey,
 };
 use super::DiskError;
@@ -271,8 +271,7 @@ impl<'i, 'a> Reader<'i, 'a> {
             let set = reader.set(target)?;
             Ok(&*Box::leak(Box::new(set)))
         })?;
-        let decl = KfuncDecl::draft(place, name, doc, (args, ret, tie));
-        let mut decl = decl.without_shim();
+        let mut decl = KfuncDecl::draft(place, name, args, (ret, tie, ShimAddr::NONE)).doc(doc).done();
         decl.header = header;
         decl.flags = self.u32(at.field(offset_of!(KfuncDecl, flags)))?;
         decl.programs = self.slice(at.field(offset_of!(KfuncDecl, programs)), Self::text)?;

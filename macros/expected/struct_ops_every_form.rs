@@ -1,0 +1,123 @@
+/// Operations.
+pub struct FlowOps {
+    #[op(required)]
+    grow: fn(flow: &mut Flow),
+    #[op(sleepable)]
+    start: Option<fn(peer: Option<&Peer>)>,
+    #[op(unsupported)]
+    undo: fn(flow: &mut Flow) -> u32,
+    take: Option<fn(flow: KRef<Flow>) -> Option<KRef<Flow>>>,
+    name: [u8; 16],
+}
+// ---- the macro adds ----
+const _: () = {
+    use ::opswap::__private as __p;
+    const __MEMBERS: &[__p::OpsMemberDecl] = &[
+        __p::op_member(
+            "grow",
+            "",
+            __p::core::mem::offset_of!(FlowOps, grow),
+            (__p::PresenceDecl::Required, __p::SleepDecl::Atomic),
+            0u32,
+            &[__p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<&mut Flow>() }],
+            __p::op_ret_shape::<()>(),
+        ),
+        __p::op_member(
+            "start",
+            "",
+            __p::core::mem::offset_of!(FlowOps, start),
+            (__p::PresenceDecl::Optional, __p::SleepDecl::Sleepable),
+            1u32,
+            &[__p::ArgDecl { name: "peer", shape: __p::op_arg_shape::<Option<&Peer>>() }],
+            __p::op_ret_shape::<()>(),
+        ),
+        __p::op_member(
+            "undo",
+            "",
+            __p::core::mem::offset_of!(FlowOps, undo),
+            (__p::PresenceDecl::Unsupported, __p::SleepDecl::Atomic),
+            2u32,
+            &[__p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<&mut Flow>() }],
+            __p::op_ret_shape::<u32>(),
+        ),
+        __p::op_member(
+            "take",
+            "",
+            __p::core::mem::offset_of!(FlowOps, take),
+            (__p::PresenceDecl::Optional, __p::SleepDecl::Atomic),
+            3u32,
+            &[__p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<KRef<Flow>>() }],
+            __p::op_ret_shape::<Option<KRef<Flow>>>(),
+        ),
+        __p::data_member::<[u8; 16]>("name", "", __p::core::mem::offset_of!(FlowOps, name)),
+    ];
+    #[__p::linkme::distributed_slice(__p::OPSWAP_STRUCT_OPS)]
+    # [linkme (crate = __p :: linkme)]
+    static __DECL: __p::StructOpsDecl = __p::StructOpsDecl::new::<FlowOps>(
+        __p::place!(),
+        __p::TypeKey::in_module(__p::core::module_path!(), "FlowOps"),
+        "flow_ops",
+        "Operations.",
+        __MEMBERS,
+    );
+    impl __p::StructOpsType for FlowOps {
+        const DECL: &'static __p::StructOpsDecl = &__DECL;
+        type Pinned<'a> = __Pinned<'a>;
+        fn pinned<'a>(guard: __p::PinGuard<'a, Self>) -> __Pinned<'a> {
+            __Pinned(guard)
+        }
+    }
+    #[doc = r" A pinned slot: its operations as methods."]
+    pub struct __Pinned<'a>(__p::PinGuard<'a, FlowOps>);
+    impl __Pinned<'_> {
+        #[doc = ""]
+        pub fn grow(&self, mut flow: &mut Flow) -> () {
+            if let __p::core::option::Option::Some(ret) =
+                __p::call::<_, (), _>(&self.0, 0u32, __MEMBERS[0usize].cfi_hash, || {
+                    [__p::op_value::<&mut Flow>(&mut flow)]
+                })
+            {
+                return ret;
+            }
+            (self.0.native().grow)(flow)
+        }
+        #[doc = ""]
+        pub fn start(&self, mut peer: Option<&Peer>) -> __p::core::option::Option<()> {
+            if let __p::core::option::Option::Some(ret) =
+                __p::call::<_, (), _>(&self.0, 1u32, __MEMBERS[1usize].cfi_hash, || {
+                    [__p::op_value::<Option<&Peer>>(&mut peer)]
+                })
+            {
+                return __p::core::option::Option::Some(ret);
+            }
+            match self.0.native().start {
+                __p::core::option::Option::Some(native) => __p::core::option::Option::Some(native(peer)),
+                __p::core::option::Option::None => __p::core::option::Option::None,
+            }
+        }
+        #[doc = ""]
+        pub fn undo(&self, flow: &mut Flow) -> u32 {
+            (self.0.native().undo)(flow)
+        }
+        #[doc = ""]
+        pub fn take(&self, mut flow: KRef<Flow>) -> __p::core::option::Option<Option<KRef<Flow>>> {
+            if let __p::core::option::Option::Some(ret) =
+                __p::call::<_, Option<KRef<Flow>>, _>(&self.0, 3u32, __MEMBERS[3usize].cfi_hash, || {
+                    [__p::op_value::<KRef<Flow>>(&mut flow)]
+                })
+            {
+                return __p::core::option::Option::Some(ret);
+            }
+            match self.0.native().take {
+                __p::core::option::Option::Some(native) => __p::core::option::Option::Some(native(flow)),
+                __p::core::option::Option::None => __p::core::option::Option::None,
+            }
+        }
+    }
+    impl __p::PinnedTable for __Pinned<'_> {
+        type Table = FlowOps;
+        fn guard(&self) -> &__p::PinGuard<'_, FlowOps> {
+            &self.0
+        }
+    }
+};
