@@ -12,7 +12,7 @@ struct Flow {
 }
 
 #[derive(Btf, Clone, Copy)]
-#[repr(i19)]
+#[repr(i16)]
 enum Mode {
     Slow = -1,
     Fast = 1,

@@ -225,7 +225,7 @@ fn returned_memory_is_as_long_as_the_program_was_told() {
         const NAME: &'static str = "test";
         const ARGS: &'static [&'static str] = &["from", "rdonly_buf_size"];
     }
-    fn bytes<'a>(from: &'a [u64; 2], _size: u32) -> &'a [u64] {
+    fn bytes(from: &[u64; 2], _size: u32) -> &[u64] {
         from
     }
     let sig = kfunc2::<Buffer, _, In<&[u64; 2]>, In<u32>, Lent<&[u64]>>(bytes);
