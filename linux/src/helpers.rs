@@ -10,6 +10,7 @@ mod parse;
 
 use std::collections::HashMap;
 
+use opswap_bpf::map::MapKind;
 use opswap_bpf::{Btf, HelperId, HelperProto};
 
 use crate::contexts::Contexts;
@@ -44,7 +45,12 @@ impl Helpers {
         }
         let rules = maps::MapRules::read()?;
         for proto in &mut all.protos {
-            proto.maps = rules.kinds(proto.name.trim_start_matches("bpf_"));
+            let without_sockets = proto.maps.is_some();
+            let mut kinds = rules.kinds(proto.name.trim_start_matches("bpf_"));
+            if without_sockets {
+                kinds.retain(|kind| !matches!(kind, MapKind::Sockmap | MapKind::Sockhash));
+            }
+            proto.maps = Some(kinds);
         }
         all.read_sets()?;
         Ok(all)

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::Size;
+use opswap_bpf::map::MapKind;
 use opswap_bpf::proto::{
-    ContextLayout, FieldAccess, FieldPolicy, MemAccess, PacketRules, PointerPolicy, RecordProto, ReturnRule,
+    ArgKind, ContextLayout, Demand, FieldAccess, FieldPolicy, MemAccess, PacketRules, PointerPolicy,
+    RecordProto, RetKind, RetTrust, ReturnRule,
 };
 use opswap_bpf::{
     Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, KfuncProto, ProgramKind, RecordId, TypeRef,
@@ -20,6 +22,21 @@ use crate::prototypes::{self, Shape};
 use crate::store::Store;
 use crate::table::TableError;
 
+/// The helper `bpf_d_path`, which takes locks that other functions may hold.
+const D_PATH: HelperId = HelperId(147);
+/// The functions whose traces may call it.
+const D_PATH_TARGETS: [&str; 9] = [
+    "security_file_permission",
+    "security_inode_getattr",
+    "security_file_open",
+    "security_path_truncate",
+    "vfs_truncate",
+    "vfs_fallocate",
+    "dentry_open",
+    "vfs_getattr",
+    "filp_close",
+];
+
 /// A kernel, as far as a verifier needs to know it: its types and this crate's tables.
 #[derive(Debug)]
 pub struct Linux {
@@ -28,6 +45,12 @@ pub struct Linux {
     helpers: Helpers,
     programs: Programs,
     kfuncs: Kfuncs,
+    /// What a socket map takes.
+    any_socket: ArgKind,
+    /// What a lookup in a socket map gives.
+    found_socket: Option<RetKind>,
+    /// What a lookup in a map of XDP sockets gives.
+    found_xdp_socket: Option<RetKind>,
     /// Entry points that were asked for; `None` for those that do not exist.
     entries: Store<ProgramKind, Option<EntryProto>>,
 }
@@ -42,7 +65,19 @@ impl Linux {
         let helpers = Helpers::read(&btf, &contexts)?;
         let programs = Programs::read(&btf, &contexts, &helpers)?;
         let kfuncs = Kfuncs::read()?;
-        Ok(Self { btf, contexts, helpers, programs, kfuncs, entries: Store::new() })
+        let any_socket = ArgKind::Record { any_of: contexts.record_ids().collect(), demand: Demand::Trusted };
+        let found = |name, trust| contexts.record_named(name).map(|id| RetKind::Record { id, trust });
+        Ok(Self {
+            any_socket,
+            found_socket: found("full_sock", RetTrust::Owned),
+            found_xdp_socket: found("xdp_sock", RetTrust::Trusted),
+            btf,
+            contexts,
+            helpers,
+            programs,
+            kfuncs,
+            entries: Store::new(),
+        })
     }
 
     /// The kernel's types.
@@ -128,7 +163,10 @@ impl Host for Linux {
     }
 
     fn helper(&self, id: HelperId, kind: &ProgramKind) -> Result<&HelperProto, Unavailable> {
-        let (program, _) = self.program_type(kind).ok_or(Unavailable::WrongProgramKind)?;
+        let (program, target) = self.program_type(kind).ok_or(Unavailable::WrongProgramKind)?;
+        if id == D_PATH && program.is_function() && !D_PATH_TARGETS.contains(&target.as_str()) {
+            return Err(Unavailable::WrongProgramKind);
+        }
         let form = program.helpers.get(&id).and_then(|&form| self.helpers.form(form));
         form.ok_or(if self.helpers.exists(id) { Unavailable::WrongProgramKind } else { Unavailable::Unknown })
     }
@@ -140,6 +178,20 @@ impl Host for Linux {
 
     fn record(&self, id: RecordId) -> Option<&RecordProto> {
         self.contexts.record(id)
+    }
+
+    fn stored(&self, kind: MapKind) -> Option<&ArgKind> {
+        matches!(kind, MapKind::Sockmap | MapKind::Sockhash).then_some(&self.any_socket)
+    }
+
+    fn found(&self, kind: MapKind) -> Option<&RetKind> {
+        if matches!(kind, MapKind::Sockmap | MapKind::Sockhash) {
+            self.found_socket.as_ref()
+        } else if kind == MapKind::Xskmap {
+            self.found_xdp_socket.as_ref()
+        } else {
+            None
+        }
     }
 
     fn packet(&self, kind: &ProgramKind) -> PacketRules {

@@ -62,6 +62,13 @@ pub(crate) struct ProgramType {
     pub(crate) sleepable: Sleepable,
 }
 
+impl ProgramType {
+    /// Whether programs are attached to a kernel function.
+    pub(crate) fn is_function(&self) -> bool {
+        matches!(self.context, ContextSource::Prototype(Prototype::Function | Prototype::FunctionExit))
+    }
+}
+
 /// All kinds.
 #[derive(Debug)]
 pub(crate) struct Programs {

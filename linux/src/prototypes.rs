@@ -13,6 +13,19 @@ const ITERATED_BUFFER: u32 = 4096;
 /// Greatest error number.
 const MAX_ERRNO: i64 = 4095;
 
+/// Hooks that no program may be attached to: what they answer is not a verdict.
+const DISABLED_HOOKS: [&str; 9] = [
+    "vm_enough_memory",
+    "inode_need_killpriv",
+    "inode_getsecurity",
+    "inode_listsecurity",
+    "inode_copy_up_xattr",
+    "getselfattr",
+    "getprocattr",
+    "setprocattr",
+    "ismaclabel",
+];
+
 /// Arguments and return rule of an entry point.
 #[derive(Debug)]
 pub(crate) struct Shape {
@@ -41,6 +54,7 @@ pub(crate) fn shape(btf: &Btf, prototype: Prototype, name: &str) -> Option<Shape
             }
             Some(Shape { args, ret: any() })
         }
+        Prototype::SecurityHook if DISABLED_HOOKS.contains(&name) => None,
         Prototype::SecurityHook => {
             let (ret, params) = btf.func_proto(btf.find_func(&format!("bpf_lsm_{name}"))?)?;
             let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::ByName };

@@ -149,6 +149,26 @@ pub(crate) fn check_write(
     }
 }
 
+/// Where a callee writes a number of `size` bytes, if that is one: aligned to its size.
+pub(crate) fn check_number_alignment(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    base: Reg,
+    size: u32,
+) -> Result<(), Reason> {
+    let size = match size {
+        4 => Size::W,
+        8 => Size::DW,
+        _ => return Ok(()),
+    };
+    match state.reg(base) {
+        RegState::Pointer(pointer) => {
+            bounds::check_alignment(subject, pointer, Place { base, offset: 0, size }, Alignment::Natural)
+        }
+        RegState::NotInit | RegState::Scalar(_) => Ok(()),
+    }
+}
+
 /// Any number of this size.
 fn number(size: Size, extend: Extend) -> RegState {
     RegState::scalar(Scalar::from_load(size, extend))

@@ -1,6 +1,7 @@
 //! [`Host`]: what the verifier asks of the application, or of Linux. Contracts and layouts, never addresses.
 
-use opswap_bpf::proto::{FieldPolicy, KfuncProto, PacketRules, RecordProto};
+use opswap_bpf::map::MapKind;
+use opswap_bpf::proto::{ArgKind, FieldPolicy, KfuncProto, PacketRules, RecordProto, RetKind};
 use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, RecordId, TypeRef};
 
 /// Why a function that exists may not be called from a program.
@@ -118,6 +119,19 @@ pub trait Host {
     /// The fields of a record; most hosts have none.
     fn record(&self, id: RecordId) -> Option<&RecordProto> {
         let _ = id;
+        None
+    }
+
+    /// What maps of this kind store, where that is not plain bytes: as an argument of an update, and as the result of a
+    /// lookup. Most hosts have no such maps.
+    fn stored(&self, kind: MapKind) -> Option<&ArgKind> {
+        let _ = kind;
+        None
+    }
+
+    /// What a lookup in a map of this kind gives, where that is not a pointer to a plain value.
+    fn found(&self, kind: MapKind) -> Option<&RetKind> {
+        let _ = kind;
         None
     }
 

@@ -173,6 +173,18 @@ impl VerifierState {
         Identity(self.next_id())
     }
 
+    /// The value of a register, with an identity for a copy to share if it is a number that is not known yet.
+    pub fn shared(&mut self, reg: Reg) -> RegState {
+        let value = *self.reg(reg);
+        let RegState::Scalar(number) = value else { return value };
+        if number.id.is_some() || number.value.as_constant().is_some() {
+            return value;
+        }
+        let value = RegState::Scalar(Number { id: self.fresh_identity(), ..number });
+        self.set(reg, value);
+        value
+    }
+
     /// Gives a nullable pointer, or a packet pointer with a variable offset, its identity, if it has none yet.
     pub fn identified(&mut self, reg: RegState) -> RegState {
         match reg {

@@ -86,7 +86,13 @@ pub(crate) fn step(subject: &Subject<'_>, state: &mut VerifierState, at: InsnIdx
         }
         Insn::LoadPacket { size, mode, .. } => {
             let value = packet::check_load(subject, state, *size, *mode)?;
+            // Where the packet ends too soon, the function returns 0.
+            let early = packet::early_return(state);
             packet::apply_load(state, value);
+            if let Some((other, early)) = early {
+                let (to, way) = (at.next(), Way::Next);
+                return Ok(Step::Fork { to, way, other, state: Box::new(early) });
+            }
         }
         Insn::Jump { form: JumpForm::Short | JumpForm::Long, offset } => return jump(at, *offset),
         Insn::Branch { op, width, dst, src, offset } => {

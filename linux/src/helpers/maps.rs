@@ -49,13 +49,13 @@ impl MapRules {
         Ok(rules)
     }
 
-    /// The kinds of map that go with a helper (named without `bpf_`); `None` for every kind.
-    pub(super) fn kinds(&self, helper: &str) -> Option<Vec<MapKind>> {
+    /// The kinds of map that go with a helper (named without `bpf_`).
+    pub(super) fn kinds(&self, helper: &str) -> Vec<MapKind> {
         let works_on = self.by_helper.get(helper);
         let allowed = |kind: &MapKind| {
             works_on.is_none_or(|kinds| kinds.contains(kind))
                 && self.by_kind.get(kind).is_none_or(|helpers| helpers.iter().any(|name| name == helper))
         };
-        Some(MapKind::ALL.into_iter().filter(allowed).collect())
+        MapKind::ALL.into_iter().filter(allowed).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! One line of `data/helpers.txt`: `NUMBER NAME (ARGUMENTS) -> RESULT | WORDS`.
 //!
-//! Arguments: `any` (written before, number or pointer), `scalar`, `ctx`, `mem_r`, `mem_rw`, `mem_w` (memory that is read, read
+//! Arguments: `any` (written before, number or pointer), `scalar`, `zero` (a known 0), `ctx`, `mem_r`, `mem_rw`, `mem_w` (memory that is read, read
 //! and written, only written; its size follows as an argument, or after a colon), `size` (above 0), `size0`, `alloc_size` (a
 //! constant), `map`, `key`, `value` (read), `value_w`, `stack`, `obj:STRUCT`, `socket` (any socket), `sock_record` (a socket
 //! record), `full_sock`, `str`, `func(ARGUMENTS)` (in which `passed:N` is what the call passed as argument N), `timer`, `lock`,
@@ -10,7 +10,7 @@
 //! `trusted:STRUCT`, a record's name, `reserved`, `percpu_of:N`, `kptr_of:N`, `slice`. `?` means that NULL is possible.
 //!
 //! Words: `gpl`, `pkt` (memory may lie in the packet), `sleeps`, `fastcall`, `acquire`, `release`, `casts`, `moves_packet`,
-//! `is:MEANING`.
+//! `no_socket_maps` (a form for programs that may not change those), `is:MEANING`.
 
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::Size;
@@ -43,6 +43,8 @@ pub(super) fn proto(line: &Line<'_>, types: &Types<'_>) -> Known<(String, Helper
     };
     let (ret, words) = tail.split_once('|').unwrap_or((tail, ""));
     let (mut flags, mut effects, mut intrinsic) = (KfuncFlags::empty(), HelperEffects::empty(), None);
+    // Until the rules of `maps.txt` are known: `Some` for a form that leaves out the maps of sockets.
+    let mut maps = None;
     for word in words.split_whitespace() {
         match word {
             "gpl" => effects |= HelperEffects::GPL_ONLY,
@@ -53,6 +55,7 @@ pub(super) fn proto(line: &Line<'_>, types: &Types<'_>) -> Known<(String, Helper
             "fastcall" => flags |= KfuncFlags::FASTCALL,
             "acquire" => flags |= KfuncFlags::ACQUIRE,
             "release" => flags |= KfuncFlags::RELEASE,
+            "no_socket_maps" => maps = Some(Vec::new()),
             _ => intrinsic = Some(meaning(line, word)?),
         }
     }
@@ -77,7 +80,7 @@ pub(super) fn proto(line: &Line<'_>, types: &Types<'_>) -> Known<(String, Helper
         ret,
         flags,
         effects,
-        maps: None,
+        maps,
         intrinsic,
     };
     Ok(Some((form.to_owned(), proto)))
@@ -155,6 +158,7 @@ fn argument(line: &Line<'_>, types: &Types<'_>, word: &str, at: u8) -> Known<Arg
         |names: &[&str]| names.iter().filter_map(|name| types.contexts.record_named(name)).collect();
     Ok(Some(match word {
         "any" => ArgKind::Any,
+        "zero" => ArgKind::Checked { size: Size::DW, legal: vec![0] },
         "scalar" => ArgKind::Scalar { size: Size::DW, signed: Signedness::Unsigned },
         "ctx" => ArgKind::Context,
         "mem_r" => memory(MemAccess::Read, MemInit::Required, size()?),

@@ -524,6 +524,12 @@ reasons! {
     /// A program with a licence that is not compatible with the GPL calls a function that asks for one.
     CallNeedsGpl { name: String } = Policy 41 EINVAL
         "declare a GPL-compatible licence";
+    /// A legacy packet load in a function that returns nothing.
+    LegacyLoadInVoid = Policy 42 EINVAL
+        "let the function return a number: a load that fails returns 0 from it";
+    /// A flag argument has a value that the helper does not know.
+    IllegalFlags { name: String, arg: usize } = Calls 41 EINVAL
+        "pass 0";
     /// The program may not come back from a tail call.
     TailCallLeaks { id: RefId, at: InsnIdx } = Lifetime 40 EINVAL
         "release every reference before the tail call";

@@ -1,6 +1,8 @@
 //! The classic one-line text of every cause: the kernel's words where the kernel knows the cause. Where the kernel logs
 //! several lines, they stand in one, with `; ` between.
 
+mod packet;
+
 use std::fmt;
 
 use opswap_bpf::insn::{AluOp, Reg};
@@ -62,6 +64,9 @@ fn section(section: Section) -> &'static str {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(written) = self.packets(f) {
+            return written;
+        }
         match self.category() {
             super::Category::Memory => self.memory(f),
             super::Category::Registers | super::Category::Lifetime => self.registers(f),
@@ -452,28 +457,6 @@ impl Reason {
             Self::LegacyPacketLoad => {
                 f.write_str("BPF_LD_[ABS|IND] instructions not allowed for this program type")
             }
-            Self::OutsidePacket { reg, at, size, id, offset, range } => write!(
-                f,
-                "invalid access to packet, off={at} size={size}, {reg}(id={id},off={offset},r={range}); \
-                 {reg} offset is outside of the packet",
-                reg = R(*reg)
-            ),
-            Self::PacketWrite => f.write_str("cannot write into packet"),
-            Self::PacketArgument { .. } => f.write_str("helper access to the packet is not allowed"),
-            Self::InvalidRecordAccess { reg, name, offset, size } => {
-                write!(f, "{} invalid {name} access off={offset} size={size}", R(*reg))
-            }
-            Self::LegacyLoadWithoutContext => {
-                f.write_str("at the time of BPF_LD_ABS|IND R6 != pointer to skb")
-            }
-            Self::CallNeedsGpl { .. } => {
-                f.write_str("cannot call GPL-restricted function from non-GPL compatible program")
-            }
-            Self::TailCallLeaks { id, at } => write!(
-                f,
-                "Unreleased reference id={} alloc_insn={}; tail_call would lead to reference leak",
-                id.0, at.0
-            ),
             Self::Unsupported { what } => write!(f, "{what} are not supported"),
             Self::TooManySlots { slots, limit } => {
                 write!(f, "program has {slots} instructions, at most {limit} are allowed")

@@ -59,14 +59,7 @@ pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
             state.set(dst, value);
         }
         Checked::Copy { dst, src } => {
-            let mut value = *state.reg(src);
-            if let RegState::Scalar(number) = value
-                && !number.id.is_some()
-                && number.value.as_constant().is_none()
-            {
-                value = RegState::Scalar(Number { id: state.fresh_identity(), ..number });
-                state.set(src, value);
-            }
+            let value = state.shared(src);
             state.set(dst, value);
         }
     }

@@ -11,7 +11,7 @@ use crate::access::stack::immediate;
 use crate::domain::Scalar;
 use crate::host::PointerLeaks;
 use crate::reject::Reason;
-use crate::state::{Identity, Known, Number, PacketOrigin, Pointer, RegState, Trust, VerifierState};
+use crate::state::{Identity, Known, Number, PacketOrigin, Pointer, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
 
 /// The condition of a jump.
@@ -68,6 +68,9 @@ pub(super) fn check(
             if let Some(outcome) = packet::compare(condition, left, right) {
                 return Ok(outcome);
             }
+            if let Some(outcome) = equal_to_valid(condition, left, right) {
+                return Ok(outcome);
+            }
             let equality = matches!(condition.op, JmpOp::Eq | JmpOp::Ne) && condition.width == Width::W64;
             if equality || subject.policy.leaks == PointerLeaks::Allowed {
                 Ok(Outcome::UNKNOWN)
@@ -80,6 +83,38 @@ pub(super) fn check(
             PointerLeaks::Refused => Err(Reason::PointerComparison { reg: condition.dst }),
         },
         (RegState::NotInit, _) | (_, RegState::NotInit) => Err(Reason::NotReadable { reg: condition.dst }),
+    }
+}
+
+/// A pointer that equals one that is never NULL is not NULL. Only records count: any other pointer that is said to be valid
+/// may be 0 after all when it is a mere address, or wrap when its offset varies.
+fn equal_to_valid(condition: Condition, left: &Pointer, right: &Pointer) -> Option<Outcome> {
+    let record = |pointer: &Pointer| {
+        matches!(pointer.to, Region::Record { .. })
+            && pointer.fixed_offset() == Some(0)
+            && pointer.trust != Trust::Untrusted
+    };
+    if condition.width != Width::W64 || !record(left) || !record(right) {
+        return None;
+    }
+    let unknown = match (left.null, right.null) {
+        (Nullness::NonNull, Nullness::Nullable) => right,
+        (Nullness::Nullable, Nullness::NonNull) => left,
+        (Nullness::NonNull, Nullness::NonNull) | (Nullness::Nullable, Nullness::Nullable) => return None,
+    };
+    let valid = Learned::Null { pointer: *unknown, known: Known::NonNull };
+    match condition.op {
+        JmpOp::Eq => Some(Outcome::Either { taken: valid, not_taken: Learned::Nothing }),
+        JmpOp::Ne => Some(Outcome::Either { taken: Learned::Nothing, not_taken: valid }),
+        JmpOp::Set
+        | JmpOp::Gt
+        | JmpOp::Ge
+        | JmpOp::Lt
+        | JmpOp::Le
+        | JmpOp::Sgt
+        | JmpOp::Sge
+        | JmpOp::Slt
+        | JmpOp::Sle => None,
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Checked {
     load: Option<(Reg, RegState)>,
     /// A read of stack that the program may not have written: frame and lowest byte.
     reserve: Option<(u8, i64)>,
+    /// The register that is stored, which shares its identity with what arrives on the stack.
+    stored: Option<Reg>,
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "called for these instructions only")]
@@ -41,7 +43,12 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
                 Src::Imm(imm) => RegState::scalar(immediate(imm)),
             };
             let place = Place { base, offset, size };
-            check_store(subject, state, place, value, Alignment::Ordinary)
+            let checked = check_store(subject, state, place, value, Alignment::Ordinary)?;
+            let stored = match src {
+                Src::Reg(src) => Some(src),
+                Src::Imm(_) => None,
+            };
+            Ok(Checked { stored, ..checked })
         }
         Insn::StoreRelease { size, base, offset, src } => {
             let value = *readable(state, src)?;
@@ -67,6 +74,10 @@ pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
         stack.reserve(lowest);
     }
     if let Some((write, size, value)) = checked.write {
+        let value = match (write, checked.stored) {
+            (Write::Stack { .. }, Some(src)) => state.shared(src),
+            (Write::Stack { .. } | Write::StackSomewhere { .. } | Write::Untracked, _) => value,
+        };
         apply_write(state, write, size, value);
     }
     if let Some((dst, value)) = checked.load {
@@ -89,7 +100,8 @@ fn check_load(
     if matches!(value, RegState::Pointer(_)) && extend == Extend::Sign {
         return Err(Reason::PartialFill);
     }
-    Ok(Checked { write: None, load: Some((dst, value)), reserve: reserved(subject, state, place) })
+    let reserve = reserved(subject, state, place);
+    Ok(Checked { write: None, load: Some((dst, value)), reserve, stored: None })
 }
 
 /// Stack below what was written so far counts as used once it is read.
@@ -113,7 +125,7 @@ fn check_store(
 ) -> Result<Checked, Reason> {
     readable(state, place.base)?;
     let write = check_write(subject, state, place, &value, alignment)?;
-    Ok(Checked { write: Some((write, place.size, value)), load: None, reserve: None })
+    Ok(Checked { write: Some((write, place.size, value)), load: None, reserve: None, stored: None })
 }
 
 /// Atomic and ordered accesses reach memory that others share; a context is not such memory, unless it is a plain buffer.
@@ -153,6 +165,10 @@ fn check_atomic(
     }
     check_ordered(subject, state, place)?;
     let old = check_read(subject, state, place, Extend::Zero, Alignment::Natural)?;
+    let old = match old {
+        RegState::Pointer(_) if subject.policy.leaks == PointerLeaks::Allowed => RegState::unknown(),
+        other @ (RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_)) => other,
+    };
     if matches!(old, RegState::Pointer(_)) {
         return Err(Reason::AddressInAtomic { reg: place.base });
     }
@@ -162,6 +178,7 @@ fn check_atomic(
         write: Some((write, place.size, RegState::unknown())),
         load: fetched_into.map(|dst| (dst, old)),
         reserve: None,
+        stored: None,
     })
 }
 

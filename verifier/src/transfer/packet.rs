@@ -2,6 +2,7 @@
 
 use opswap_bpf::insn::{Extend, JmpOp, PacketMode, Reg, Size, Width};
 use opswap_bpf::proto::LegacyLoads;
+use opswap_bpf::{BtfType, InsnIdx};
 
 use super::branch::{Condition, Learned, Outcome};
 use super::readable;
@@ -103,6 +104,9 @@ pub(super) fn check_load(
     if subject.host.packet(&subject.program.kind).legacy == LegacyLoads::Refused {
         return Err(Reason::LegacyPacketLoad);
     }
+    if !returns_number(subject, state) {
+        return Err(Reason::LegacyLoadInVoid);
+    }
     // The program may end here.
     let owned = state.refs().iter().find(|reference| reference.kind == RefKind::Owned);
     if let Some(leak) = owned {
@@ -116,6 +120,23 @@ pub(super) fn check_load(
         readable(state, reg)?;
     }
     Ok(RegState::scalar(Scalar::from_load(size, Extend::Zero)))
+}
+
+/// A legacy load in a subprogram that fails returns 0 to the caller: where, and with which state.
+pub(super) fn early_return(state: &VerifierState) -> Option<(InsnIdx, VerifierState)> {
+    let to = state.frame().return_to?;
+    let mut early = state.clone();
+    early.pop()?;
+    early.set(Reg::R0, RegState::constant(0));
+    Some((to, early))
+}
+
+/// Subprograms with a legacy load return a number, so that 0 is one of their results.
+fn returns_number(subject: &Subject<'_>, state: &VerifierState) -> bool {
+    let Some(btf) = subject.program.btf.as_ref() else { return true };
+    let subprog = subject.program.subprogs.get(state.frame().subprog.index());
+    let ret = subprog.and_then(|subprog| btf.func_proto(subprog.func)).map(|(ret, _)| btf.resolve(ret));
+    state.depth() == 0 || ret.is_none_or(|ret| matches!(ret, BtfType::Int(_) | BtfType::Enum { .. }))
 }
 
 /// The value arrives in `R0`; the argument registers are lost, as in a call.

@@ -10,7 +10,7 @@ use opswap_bpf::{BtfType, MapId, RefId, TypeRef};
 
 use super::{Callee, Contract, record};
 use crate::access::argument::{Demanded, Extent, check as check_memory};
-use crate::access::object;
+use crate::access::{check_number_alignment, object};
 use crate::host::PointerLeaks;
 use crate::reject::Reason;
 use crate::state::{Pointer, RegState, Region, Trust, VerifierState};
@@ -83,6 +83,8 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
     let reg = *reg;
     match &arg.kind {
         ArgKind::Implicit | ArgKind::Ignored => Ok(Argument::Plain),
+        // No shim stands in front of a helper.
+        ArgKind::Checked { legal, .. } if !call.kfunc() => check_legal(call, index, reg, legal),
         ArgKind::Scalar { .. } | ArgKind::Checked { .. } => check_number(call, reg),
         ArgKind::Const { .. } => constant(call, reg).map(Argument::Constant),
         ArgKind::Size { rule } => check_size(call, reg, *rule),
@@ -100,13 +102,17 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
             )
         }
         ArgKind::MapValue { access } => {
+            let kind = call.subject.map(call.map_before(index)?)?.kind;
+            if let Some(ArgKind::Record { any_of, demand }) = call.subject.host.stored(kind) {
+                return record::check(call, index, arg, reg, any_of, *demand);
+            }
             let size = call.subject.map(call.map_before(index)?)?.value_size;
             let init = if *access == MemAccess::Write { MemInit::Provided } else { MemInit::Required };
             check_fixed(call, arg, reg, Demanded { reg, size, access: *access, init })
         }
         ArgKind::Map { shape } => check_map(call, reg, *shape),
         ArgKind::Str => check_string(call, index, arg, reg),
-        ArgKind::Context => check_context(call, index, reg),
+        ArgKind::Context => check_context(call, index, arg, reg),
         ArgKind::Any => readable(call.state, reg).map(|_| Argument::Plain),
         ArgKind::Passed(_) => {
             Err(Reason::Internal { what: "a contract passes on an argument outside a callback" })
@@ -137,6 +143,14 @@ fn check_number(call: &Call<'_>, reg: Reg) -> Result<Argument, Reason> {
     }
 }
 
+fn check_legal(call: &Call<'_>, index: usize, reg: Reg, legal: &[u64]) -> Result<Argument, Reason> {
+    let number = readable(call.state, reg)?.as_scalar().and_then(|value| value.as_constant());
+    match number {
+        Some(number) if legal.contains(&number) => Ok(Argument::Constant(number)),
+        Some(_) | None => Err(Reason::IllegalFlags { name: call.contract.name.to_owned(), arg: index }),
+    }
+}
+
 fn constant(call: &Call<'_>, reg: Reg) -> Result<u64, Reason> {
     match readable(call.state, reg)? {
         RegState::Scalar(number) => number.value.as_constant().ok_or(Reason::NotConstant { reg }),
@@ -144,8 +158,11 @@ fn constant(call: &Call<'_>, reg: Reg) -> Result<u64, Reason> {
     }
 }
 
-fn check_context(call: &Call<'_>, index: usize, reg: Reg) -> Result<Argument, Reason> {
+fn check_context(call: &Call<'_>, index: usize, arg: &ArgProto, reg: Reg) -> Result<Argument, Reason> {
     let value = readable(call.state, reg)?;
+    if value.is_null() && arg.null == Nullness::Nullable {
+        return Ok(Argument::Plain);
+    }
     let whole = |pointer: &Pointer| pointer.to == Region::Context && pointer.fixed_offset() == Some(0);
     if value.as_pointer().is_some_and(whole) {
         return Ok(Argument::Plain);
@@ -218,11 +235,21 @@ fn check_memory_argument(
     init: MemInit,
 ) -> Result<Argument, Reason> {
     if let Given::Null = check_null(call, index, arg, reg)? {
+        if let (MemSize::Arg(len), false) = (size, call.kfunc()) {
+            // No memory is no bytes.
+            let (size, _) = size_bound(call, call.register(len)?, SizeRule::AnyOrZero)?;
+            if size > 0 {
+                return Err(Reason::WrongArgument { reg, kind: "scalar".into(), expected: "fp" });
+            }
+        }
         return Ok(Argument::Plain);
     }
     check_packet(call, reg)?;
     let MemSize::Arg(len) = size else {
         let MemSize::Fixed(size) = size else { return Ok(Argument::Plain) };
+        if !call.kfunc() && access != MemAccess::Read {
+            check_number_alignment(call.subject, call.state, reg, size)?;
+        }
         return check_fixed(call, arg, reg, Demanded { reg, size, access, init });
     };
     let len_reg = call.register(len)?;

@@ -113,6 +113,19 @@ pub(super) fn check(
             });
             let map =
                 map.ok_or(Reason::Internal { what: "a contract returns a map's value but takes no map" })?;
+            if let Some(RetKind::Record { id, trust }) = subject.host.found(subject.map(map)?.kind) {
+                let record = subject.host.record(*id);
+                let name = record.ok_or(Reason::Internal { what: "a map holds unknown records" })?.name;
+                let pointer = Pointer::new(Region::Record { id: *id, name }).nullable(null);
+                let result = match trust {
+                    RetTrust::Owned => Outcome::Acquired(pointer),
+                    RetTrust::Borrowed(_) | RetTrust::Trusted | RetTrust::Rcu | RetTrust::Untrusted => {
+                        Outcome::Value(RegState::Pointer(pointer))
+                    }
+                };
+                let (intrinsic, effects) = (contract.intrinsic, contract.effects);
+                return Ok(Checked { arguments, result, intrinsic, effects });
+            }
             check_value_map(subject, contract, map)?;
             Outcome::Value(RegState::Pointer(Pointer::new(Region::MapValue(map)).nullable(null)))
         }
@@ -228,7 +241,9 @@ pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: C
             Argument::Plain | Argument::Constant(_) | Argument::Map(_) => {}
         }
     }
-    if checked.effects.contains(HelperEffects::CHANGES_PACKET) {
+    // Another program may run, and come back here if this is a subprogram.
+    let leaves = checked.intrinsic == Some(Intrinsic::TailCall);
+    if leaves || checked.effects.contains(HelperEffects::CHANGES_PACKET) {
         state.end_packet(gone);
     }
     for reg in [Reg::R0].into_iter().chain(Reg::ARGS) {
