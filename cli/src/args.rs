@@ -23,6 +23,12 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Verify, compile and run one program of an object
     Run(RunArgs),
+    /// List what a binary built with opswap declares: functions, tables, types (read, not executed)
+    Inspect(InspectArgs),
+    /// Print the C header for authors of programs
+    Header(HeaderArgs),
+    /// Write the interface file, against which programs can be verified without the application
+    Interface(InterfaceArgs),
     /// Run one program of the bpf_conformance suite: its plugin protocol
     Conformance(ConformanceArgs),
     /// Say what the code of a rejection means
@@ -114,6 +120,36 @@ pub struct RunArgs {
     /// Text or JSON.
     #[command(flatten)]
     pub output: Output,
+}
+
+/// Arguments of `opswap inspect`.
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// A binary built with opswap, or an interface file
+    #[arg(value_name = "ELF")]
+    pub file: PathBuf,
+    /// Text or JSON.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `opswap header`.
+#[derive(Args, Debug)]
+pub struct HeaderArgs {
+    /// A binary built with opswap, or an interface file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Arguments of `opswap interface`.
+#[derive(Args, Debug)]
+pub struct InterfaceArgs {
+    /// A binary built with opswap
+    #[arg(value_name = "ELF")]
+    pub file: PathBuf,
+    /// Where to write
+    #[arg(short, long, value_name = "FILE.btf")]
+    pub output: PathBuf,
 }
 
 /// Arguments of `opswap conformance`.

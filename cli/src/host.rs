@@ -3,21 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use opswap::bpf::Btf;
+use opswap::bpf::btf::Signedness;
+use opswap::bpf::insn::Size;
+use opswap::bpf::proto::{ContextLayout, MemAccess, ReturnRule, Sleepable};
+use opswap::bpf::{Btf, EntryProto};
 use opswap::loader::ObjectFile;
-use opswap::registry::Registry;
-use opswap::{Limits, LoadError, Runtime, Verdict};
+use opswap::{Builder, Limits, LoadError, Runtime, Verdict};
 use opswap_linux::Linux;
 
 use crate::args::HostArgs;
 use crate::failure::{self, Failure};
-use crate::files;
+use crate::{declared, files};
 
 /// The running kernel's types.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
-
-/// First bytes of an ELF file.
-const ELF: &[u8] = b"\x7fELF";
 
 /// Against what programs are verified.
 #[derive(Debug)]
@@ -35,10 +34,10 @@ impl Host {
     /// A file cannot be read or is not what it should be.
     pub fn open(args: &HostArgs) -> Result<Self, Failure> {
         match (&args.host, &args.linux) {
-            (Some(file), _) => application(file),
+            (Some(file), _) => Ok(Self::Application(builder().build_with(declared::read(file)?))),
             (None, Some(types)) => linux(types.as_deref()),
             (None, None) => {
-                let runtime = Runtime::new().map_err(|error| Failure::Check(failure::chain(&error)))?;
+                let runtime = builder().build().map_err(|error| Failure::Check(failure::chain(&error)))?;
                 Ok(Self::Application(runtime))
             }
         }
@@ -63,17 +62,19 @@ impl Host {
     }
 }
 
-/// A built binary, or an interface file.
-fn application(file: &Path) -> Result<Host, Failure> {
-    let bytes = files::read(file)?;
-    let wrong = |error: &dyn std::error::Error| Failure::input(file.display(), failure::chain(error));
-    let registry = if bytes.starts_with(ELF) {
-        Registry::from_binary(&bytes).map_err(|error| wrong(&error))?
-    } else {
-        let btf = Btf::parse(&bytes).map_err(|error| wrong(&error))?;
-        Registry::from_interface(btf).map_err(|error| wrong(&error))?
-    };
-    Ok(Host::Application(Runtime::builder().build_with(registry)))
+fn builder() -> Builder {
+    Runtime::builder().entry("syscall", syscall())
+}
+
+/// What every host without program types of its own lets programs be: `SEC("syscall")`, with plain memory as Linux has it.
+fn syscall() -> EntryProto {
+    EntryProto {
+        name: "syscall".to_owned(),
+        context: ContextLayout::Memory { size: 65_535, access: MemAccess::ReadWrite },
+        ret: ReturnRule::Scalar { size: Size::DW, signed: Signedness::Unsigned },
+        sleepable: Sleepable::Yes,
+        declared_at: None,
+    }
 }
 
 fn linux(types: Option<&Path>) -> Result<Host, Failure> {

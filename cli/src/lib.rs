@@ -6,6 +6,7 @@
 //! | [`conformance`] | `opswap conformance`: the plugin of the bpf_conformance suite |
 //! | [`verify`] | `opswap verify`: a verdict on every program |
 //! | [`explain`] | `opswap explain`: what a code means |
+//! | [`declared`] | `opswap inspect`, `header`, `interface`: what a binary declares |
 //! | [`host`] | against what programs are verified |
 //! | [`run`] | `opswap run`: one program of an object |
 //! | [`failure`] | [`Failure`]: the exit codes |
@@ -15,6 +16,7 @@
 
 pub mod args;
 pub mod conformance;
+pub mod declared;
 pub mod explain;
 pub mod failure;
 pub mod files;
@@ -59,6 +61,9 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
     match parsed.command {
         Command::Verify(args) => verify::command(&args, out),
         Command::Explain(args) => explain::command(&args, out),
+        Command::Inspect(args) => declared::inspect(&args, out),
+        Command::Header(args) => declared::header(&args, out),
+        Command::Interface(args) => declared::interface(&args),
         Command::Run(args) => run::command(&args, out),
         Command::Conformance(args) => conformance::command(&args, &mut std::io::stdin().lock(), out),
     }

@@ -28,6 +28,7 @@ struct Account {
     limit: u64,
 }
 
+/// The tenant's account.
 #[kfunc]
 fn account_get(tenant: u32) -> Option<KRef<Account>> {
     (tenant == 0).then(|| KRef::new(Account { used: AtomicU64::new(0), limit: 1 }))
@@ -45,6 +46,7 @@ fn account_audit(account: &Account) -> u32 {
 
 #[struct_ops(name = "admission_ops")]
 struct AdmissionOps {
+    #[op(required)]
     admit: fn(request: &mut Request) -> u32,
     name: [u8; 16],
 }
@@ -139,11 +141,42 @@ fn rows_say_what_the_verifier_found() {
 
 #[test]
 fn an_interface_file_gives_the_same_rows() {
-    let file = std::env::temp_dir().join(format!("opswap-verify-{}.btf", std::process::id()));
-    let registry = Registry::collect().expect("consistent");
-    std::fs::write(&file, registry.btf().to_bytes().expect("writable")).expect("written");
-    check(file.to_str().expect("UTF-8"));
-    std::fs::remove_file(file).expect("removed");
+    let path = std::env::temp_dir().join(format!("opswap-verify-{}.btf", std::process::id()));
+    let (host, file) = (own_binary(), path.to_str().expect("UTF-8"));
+    let host = host.to_str().expect("UTF-8");
+    assert_eq!(opswap(&["interface", host, "-o", file]), (Some(0), String::new(), String::new()));
+    let linked = Registry::collect().expect("consistent").btf().to_bytes().expect("writable");
+    assert_eq!(std::fs::read(&path).expect("readable"), linked);
+    check(file);
+    // The other readers of declarations agree too.
+    for command in ["header", "inspect"] {
+        let (code, out, err) = opswap(&[command, host]);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert_eq!(opswap(&[command, file]).1, out);
+    }
+    std::fs::remove_file(path).expect("removed");
+}
+
+#[test]
+fn a_binary_is_inspected_without_running_it() {
+    let host = own_binary();
+    let host = host.to_str().expect("UTF-8");
+    let (code, out, _) = opswap(&["inspect", host, "--json"]);
+    assert_eq!(code, Some(0));
+    let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap_or_default()).collect();
+    assert_eq!(names, ["account_audit", "account_get", "account_put", "admission_ops"]);
+    assert_eq!(rows[1]["flags"], json!(["acquire", "ret_null"]));
+    assert_eq!(rows[1]["doc"], json!("The tenant's account."));
+    assert_eq!(rows[1]["prototype"], json!("struct Account *account_get(unsigned int tenant)"));
+    assert_eq!(rows[3]["ops"][0]["name"], json!("admit"));
+    assert_eq!(rows[3]["ops"][0]["presence"], json!("required"));
+    let (_, text, _) = opswap(&["inspect", host]);
+    assert!(text.contains("kfunc  struct Account *account_get(unsigned int tenant)\n"), "{text}");
+    let (_, header, _) = opswap(&["header", host]);
+    assert!(header.contains("account_get") && header.contains("struct admission_ops {"), "{header}");
+    let (code, _, err) = opswap(&["inspect", env!("CARGO_BIN_EXE_opswap")]);
+    assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
 }
 
 #[test]
