@@ -69,7 +69,7 @@ impl DiskRecords {
         let image = Image::load(bytes)?;
         let sections =
             ["KFUNCS", "STRUCT_OPS", "TYPES"].map(|name| image.section(&format!("linkme_OPSWAP_{name}")));
-        if sections.iter().all(Option::is_none) {
+        if sections.iter().flatten().all(|(_, bytes)| *bytes == 0) {
             return Err(DiskError::Nothing);
         }
         let [kfuncs, tables, types] = sections;
