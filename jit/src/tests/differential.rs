@@ -9,6 +9,7 @@ use crate::RunHeader;
 use crate::tests::harness::machine::{HostFunction, address, call, mixed, record_first, take_trace};
 use crate::tests::harness::{TestLinker, buffer_entry, compile_checked, prove, ways};
 
+/// In the ordinary test run; `OPSWAP_RANDOM_PROGRAMS` asks for more.
 const PROGRAMS: u64 = 10_000;
 const THREADS: u64 = 4;
 /// Why the verifier may refuse a program of the generator: it gives up, or sees no end of a loop.
@@ -104,15 +105,19 @@ fn listing(insns: &[Insn]) -> String {
 
 #[test]
 fn random_programs_do_the_same_compiled_and_interpreted() {
+    let asked = std::env::var("OPSWAP_RANDOM_PROGRAMS").ok().and_then(|count| count.parse().ok());
+    let programs = PROGRAMS.max(asked.unwrap_or(0));
+    let share = programs / THREADS;
     let refused: u64 = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || run_share(thread))).collect();
+        let threads: Vec<_> =
+            (0..THREADS).map(|thread| scope.spawn(move || run_share(thread, share))).collect();
         threads.into_iter().map(|thread| thread.join().expect("the thread's own message says why")).sum()
     });
-    println!("{PROGRAMS} programs compared, {refused} refused as too complex");
+    println!("{programs} programs compared, {refused} refused as too complex");
 }
 
 /// Compares one thread's share of the programs; returns how many were refused on the way.
-fn run_share(thread: u64) -> u64 {
+fn run_share(thread: u64, share: u64) -> u64 {
     let (mut accepted, mut refused) = (0, 0);
     for seed in (thread..).step_by(THREADS as usize) {
         match check(seed) {
@@ -120,7 +125,7 @@ fn run_share(thread: u64) -> u64 {
             Verdict::TooComplex => refused += 1,
         }
         assert!(refused <= 20 + accepted, "the verifier refuses every second program");
-        if accepted == PROGRAMS / THREADS {
+        if accepted == share {
             break;
         }
     }
