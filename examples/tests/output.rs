@@ -51,20 +51,14 @@ fn without_numbers(line: &str) -> String {
 #[test]
 fn congestion() {
     let output = run(env!("CARGO_BIN_EXE_congestion"));
-    let (transfer, refusal) =
-        output.split_once("leaky.bpf.o forgets").expect("the leak is announced after the transfer");
     let mut loading = false;
-    let stable = transfer.lines().map(|line| {
+    let stable = output.lines().map(|line| {
         loading = line.starts_with("loaded") || (loading && !line.is_empty());
         let varies = (loading && !line.starts_with("loaded")) || line.contains("of virtual time took");
         if varies { without_numbers(line) } else { line.to_owned() }
     });
     let stable: Vec<String> = stable.collect();
     compare("congestion.txt", &(stable.join("\n") + "\n"));
-
-    for part in ["Unreleased reference", "alloc_insn=2"] {
-        assert!(refusal.contains(part), "the report lacks `{part}`:\n{refusal}");
-    }
 }
 
 #[test]
@@ -91,6 +85,7 @@ fn hot_replace() {
 #[test]
 fn rejected() {
     let output = run(env!("CARGO_BIN_EXE_rejected"));
+    // The first words of a rejection are Linux's, whatever else the report says.
     for message in [
         "R0 invalid mem access 'ptr_or_null_'",
         "R7 !read_ok",
@@ -99,4 +94,5 @@ fn rejected() {
     ] {
         assert!(output.contains(message), "`{message}` is missing:\n{output}");
     }
+    compare("rejected.txt", &output);
 }

@@ -114,7 +114,14 @@ fn a_leak_is_refused_with_both_places() {
     let runtime = Runtime::new().expect("the registry is sound");
     let error = runtime.load(object_file("leaky")).expect_err("it must not load");
     let report = format!("{error:#}");
-    for part in ["leaky_on_loss", "Unreleased reference"] {
+    let parts = [
+        "leaky_on_loss",
+        "Unreleased reference",
+        "examples/bpf/leaky.bpf.c",
+        "struct Path *path = cong_path_get(flow);",
+        "examples/src/kfuncs.rs",
+    ];
+    for part in parts {
         assert!(report.contains(part), "`{part}` is missing in:\n{report}");
     }
 }

@@ -206,9 +206,32 @@ pub(crate) fn write(f: &mut fmt::Formatter<'_>, rejection: &Rejection) -> fmt::R
     write_lines(f, &scene.lines)?;
     writeln!(f)?;
     for note in &scene.notes {
-        writeln!(f, "  note: {note}")?;
+        writeln!(f, "  note: {}", wrapped(note))?;
     }
-    write!(f, "  help: {}", advice(rejection))
+    write!(f, "  help: {}", wrapped(advice(rejection)))
+}
+
+/// Columns of the report's sentences.
+const WIDTH: usize = 100;
+
+/// A sentence behind `note: ` or `help: `, on as many lines as it takes.
+fn wrapped(sentence: &str) -> String {
+    let indent = "  help: ".len();
+    let (mut out, mut column) = (String::new(), indent);
+    for word in sentence.split_whitespace() {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > WIDTH {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if column > indent {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
 }
 
 /// Source text that is shown at most.
@@ -235,12 +258,12 @@ fn write_lines(f: &mut fmt::Formatter<'_>, lines: &[Line]) -> fmt::Result {
                     (source.line.to_string(), clip(source.text.trim()))
                 };
                 writeln!(f, "  {mark} {number:>5} | {text:width$} |{insn}")?;
-                writeln!(f, "  {:8} | {:width$} |      = {}", "", "", line.note)?;
+                writeln!(f, "  {:8} |   = {}", "", line.note)?;
                 before = Some(source);
             }
             (None, Some(width)) => {
                 writeln!(f, "  {mark} {:>5} | {:width$} |{insn}", "", "")?;
-                writeln!(f, "  {:8} | {:width$} |      = {}", "", "", line.note)?;
+                writeln!(f, "  {:8} |   = {}", "", line.note)?;
             }
             (_, None) => {
                 writeln!(f, "  {mark}{insn}")?;

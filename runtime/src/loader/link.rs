@@ -359,7 +359,9 @@ impl<'a> Linker<'a> {
         let mut texts: HashMap<u32, Arc<str>> = HashMap::new();
         let mut text = |offset: u32| {
             let text = texts.entry(offset).or_insert_with(|| {
+                // A source name that is relative to where the compiler ran reads better without `./`.
                 let text = btf.string_at(offset).unwrap_or_default();
+                let text = text.trim_start_matches("./");
                 let end = (0..=text.len().min(MAX_LINE_TEXT)).rev().find(|&end| text.is_char_boundary(end));
                 Arc::from(&text[..end.unwrap_or(0)])
             });

@@ -161,7 +161,7 @@ fn a_linked_program_holds_what_it_reaches() {
         ]
     );
     let line = program.source_line(opswap_bpf::InsnIdx(15)).expect("compiled with -g");
-    assert_eq!((line.line, line.text.trim(), &*line.file), (78, "value->hits += tuned;", "./full.bpf.c"));
+    assert_eq!((line.line, line.text.trim(), &*line.file), (78, "value->hits += tuned;", "full.bpf.c"));
 }
 
 #[test]
