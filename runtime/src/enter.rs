@@ -36,6 +36,9 @@ impl Entry {
 pub(crate) struct EntryAddr(NonNull<u8>);
 
 impl EntryAddr {
+    /// No entry.
+    pub(crate) const NOWHERE: Self = Self(NonNull::dangling());
+
     /// The entry of an image. It stays mapped as long as the image.
     pub(crate) fn of(code: &Executable) -> Self {
         let entry = std::ptr::with_exposed_provenance_mut(code.entry().0);

@@ -25,7 +25,7 @@ pub(crate) struct ProgramCore {
     /// INVARIANT 1: lies in `compiled.code`, or in code that is never unmapped.
     entry: EntryAddr,
     logger: Logger,
-    /// `None` only where a test makes an entry by hand.
+    /// `None` for a program that is never entered, and where a test makes an entry by hand.
     compiled: Option<Compiled>,
 }
 
@@ -48,10 +48,9 @@ impl ProgramCore {
         }
     }
 
-    /// A program that cannot be entered.
-    #[cfg(test)]
-    pub(crate) fn without_code(name: &str) -> Self {
-        Self::by_hand(name, EntryAddr::by_hand(std::ptr::NonNull::dangling()))
+    /// What stands where a table provides no program: never entered.
+    pub(crate) fn absent() -> Self {
+        Self { name: String::new(), entry: EntryAddr::NOWHERE, logger: Logger::silent(), compiled: None }
     }
 
     /// An entry that was made by hand.
@@ -161,7 +160,7 @@ impl Program {
             run.abort(RunError::Unbalanced { program: self.core.name.clone() });
         }
         match run.finish() {
-            Some(fault) => Err(*fault),
+            Some(fault) => Err(fault),
             None => Ok(value),
         }
     }

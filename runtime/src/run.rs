@@ -5,7 +5,7 @@
 //! take one back, independently of the verifier; whatever is left when an aborted run ends is released here, newest first.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -38,6 +38,15 @@ pub(crate) struct BadArgument {
     pub(crate) value: u64,
 }
 
+/// What few runs have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The first fault.
+    fault: Option<RunError>,
+    /// The entries of the ledger beyond `INLINE`.
+    spilled: Vec<Owned>,
+}
+
 /// One run of a program.
 ///
 /// INVARIANT 1: `header` is the first field, so a pointer to a `Run` is a pointer to its header and back.
@@ -46,23 +55,21 @@ pub struct Run<'p> {
     header: RunHeader,
     len: Cell<u32>,
     program: &'p ProgramCore,
-    fault: Cell<Option<Box<RunError>>>,
-    /// The entries beyond `INLINE`; without memory of its own when there are none.
-    spilled: RefCell<Vec<Owned>>,
+    /// What few runs have; `None` when there is nothing in it, so that a run is made of few words.
+    rare: Cell<Option<Box<Rare>>>,
     /// The first `min(len, INLINE)` are initialised.
     inline: [Cell<MaybeUninit<Owned>>; INLINE],
 }
 
 impl<'p> Run<'p> {
     /// A run of `program` that owns nothing yet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(program: &'p ProgramCore) -> Self {
         Self {
             header: RunHeader::default(),
             len: Cell::new(0),
             program,
-            fault: Cell::new(None),
-            spilled: RefCell::new(Vec::new()),
+            rare: Cell::new(None),
             inline: [const { Cell::new(MaybeUninit::uninit()) }; INLINE],
         }
     }
@@ -90,8 +97,9 @@ impl<'p> Run<'p> {
 
     /// Records the first fault and makes compiled code leave. Later faults of the same run are dropped.
     pub(crate) fn abort(&self, fault: RunError) {
-        let first = self.fault.take().unwrap_or_else(|| Box::new(fault));
-        self.fault.set(Some(first));
+        self.with_rare(|rare| {
+            rare.fault.get_or_insert(fault);
+        });
         self.header.abort.set(1);
     }
 
@@ -103,7 +111,8 @@ impl<'p> Run<'p> {
     /// Whether the run ended normally and owns nothing: then there is nothing to clean up.
     #[inline]
     pub(crate) fn is_clean(&self) -> bool {
-        (self.header.abort.get() | self.len.get()) == 0
+        // Both words at once: they are neighbours.
+        u64::from(self.header.abort.get()) | u64::from(self.len.get()) << 32 == 0
     }
 
     /// Number of references that the program owns.
@@ -114,9 +123,9 @@ impl<'p> Run<'p> {
 
     /// Ends the run: releases what is still owned and gives the fault, if there was one.
     #[cold]
-    pub(crate) fn finish(self) -> Option<Box<RunError>> {
+    pub(crate) fn finish(&self) -> Option<RunError> {
         self.release_all();
-        self.fault.take()
+        self.with_rare(|rare| rare.fault.take())
     }
 
     /// Enters into the ledger that the program now owns `object`.
@@ -129,7 +138,7 @@ impl<'p> Run<'p> {
         let entry = Owned { object, release };
         match self.inline.get(at as usize) {
             Some(cell) => cell.set(MaybeUninit::new(entry)),
-            None => self.spilled.borrow_mut().push(entry),
+            None => self.with_rare(|rare| rare.spilled.push(entry)),
         }
         self.len.set(at + 1);
     }
@@ -147,19 +156,28 @@ impl<'p> Run<'p> {
         true
     }
 
+    /// Lends out what few runs have; frees its memory when nothing is left in it.
+    #[cold]
+    fn with_rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let result = change(&mut rare);
+        self.rare.set((rare.fault.is_some() || !rare.spilled.is_empty()).then_some(rare));
+        result
+    }
+
     fn entry(&self, at: u32) -> Owned {
         debug_assert!(at < self.len.get());
         match self.inline.get(at as usize) {
             // SAFETY: `at < len`, and the first `min(len, INLINE)` cells are initialised: `own` sets a cell before it counts it.
             Some(cell) => unsafe { cell.get().assume_init() },
-            None => self.spilled.borrow()[at as usize - INLINE],
+            None => self.with_rare(|rare| rare.spilled[at as usize - INLINE]),
         }
     }
 
     fn set_entry(&self, at: u32, entry: Owned) {
         match self.inline.get(at as usize) {
             Some(cell) => cell.set(MaybeUninit::new(entry)),
-            None => self.spilled.borrow_mut()[at as usize - INLINE] = entry,
+            None => self.with_rare(|rare| rare.spilled[at as usize - INLINE] = entry),
         }
     }
 
@@ -168,11 +186,7 @@ impl<'p> Run<'p> {
         let entry = self.entry(last);
         self.len.set(last);
         if last as usize >= INLINE {
-            let mut spilled = self.spilled.borrow_mut();
-            spilled.pop();
-            if spilled.is_empty() {
-                *spilled = Vec::new();
-            }
+            self.with_rare(|rare| rare.spilled.pop());
         }
         Some(entry)
     }
@@ -292,7 +306,7 @@ mod tests {
     #[test]
     fn what_is_left_is_released_newest_first() {
         RELEASED.take();
-        let program = ProgramCore::without_code("p");
+        let program = ProgramCore::absent();
         let run = Run::new(&program);
         own(&run, 1..=12);
         assert_eq!((run.owned(), run.is_clean()), (12, false));
@@ -308,7 +322,7 @@ mod tests {
     #[test]
     fn a_balanced_run_is_clean() {
         RELEASED.take();
-        let program = ProgramCore::without_code("p");
+        let program = ProgramCore::absent();
         let run = Run::new(&program);
         for round in 0..3 {
             own(&run, 0..20);
@@ -316,7 +330,7 @@ mod tests {
             assert!(run.is_clean());
         }
         // What `call` does: nothing may be left on the heap.
-        assert_eq!(run.spilled.borrow().capacity(), 0);
+        assert!(run.rare.take().is_none());
         drop(run);
         assert_eq!(RELEASED.take(), []);
     }
@@ -324,20 +338,20 @@ mod tests {
     #[test]
     fn a_destructor_that_panics_does_not_stop_the_others() {
         RELEASED.take();
-        let program = ProgramCore::without_code("p");
+        let program = ProgramCore::absent();
         let run = Run::new(&program);
         own(&run, [1, 13, 2]);
         let fault = run.finish().expect("a fault");
-        assert_eq!(*fault, RunError::DestructorPanicked { message: "thirteen".to_owned() });
+        assert_eq!(fault, RunError::DestructorPanicked { message: "thirteen".to_owned() });
         assert_eq!(RELEASED.take(), [2, 13, 1]);
     }
 
     #[test]
     fn the_first_fault_counts() {
-        let program = ProgramCore::without_code("p");
+        let program = ProgramCore::absent();
         let run = Run::new(&program);
         run.abort(RunError::TooDeep { limit: 1 });
         run.abort(RunError::TooDeep { limit: 2 });
-        assert_eq!(*run.finish().expect("a fault"), RunError::TooDeep { limit: 1 });
+        assert_eq!(run.finish().expect("a fault"), RunError::TooDeep { limit: 1 });
     }
 }

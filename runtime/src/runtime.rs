@@ -51,19 +51,29 @@ impl Application for Registry {
     }
 }
 
+/// What is done with a line of `bpf_trace_printk`.
+type Log = dyn Fn(&str) + Send + Sync;
+
 /// Where lines of `bpf_trace_printk` go.
 #[derive(Clone)]
-pub(crate) struct Logger(Arc<dyn Fn(&str) + Send + Sync>);
+pub(crate) struct Logger(Option<Arc<Log>>);
 
 impl Logger {
+    /// One that says nothing.
+    pub(crate) const fn silent() -> Self {
+        Self(None)
+    }
+
     pub(crate) fn log(&self, line: &str) {
-        (self.0)(line);
+        if let Some(log) = &self.0 {
+            log(line);
+        }
     }
 }
 
 impl Default for Logger {
     fn default() -> Self {
-        Self(Arc::new(|line| eprintln!("bpf: {}", line.trim_end_matches('\n'))))
+        Self(Some(Arc::new(|line| eprintln!("bpf: {}", line.trim_end_matches('\n')))))
     }
 }
 
@@ -314,7 +324,7 @@ impl Builder {
     /// Where the lines of `bpf_trace_printk` go (standard error unless said otherwise). It must not panic.
     #[must_use]
     pub fn logger(mut self, log: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.logger = Logger(Arc::new(log));
+        self.logger = Logger(Some(Arc::new(log)));
         self
     }
 

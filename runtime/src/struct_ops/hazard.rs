@@ -3,15 +3,15 @@
 //!
 //! A reader writes the pointer into a cell of its own, then checks that the pointer is still current. A writer swaps first,
 //! then looks into every cell. One of the two must see the other's write; on the reader's side that takes no more than a
-//! compiler fence, because the writer makes every running thread pass a barrier (`membarrier(2)`, private expedited). Where the
-//! system call is missing, both sides use sequentially consistent fences.
+//! compiler fence, because the writer makes every running thread pass a barrier (`membarrier(2)`, private expedited). A Linux
+//! that refuses the system call gets no readers at all, so every pin counts references; elsewhere both sides use fences.
 //!
 //! A version in use when it is retired stays in limbo, and the reader that holds it is asked (`Reader::asked`) to collect when
 //! it lets go. So readers pay nothing for retirement unless they stand in its way, and nobody waits: an operation may swap the
 //! very slot through which it was called.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering, compiler_fence, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering, compiler_fence, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::version::Version;
@@ -20,77 +20,87 @@ use crate::error::RunError;
 /// Pins that one thread can hold without the slow path.
 const CELLS: usize = 8;
 
-/// How readers and writers order their writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Barrier {
-    /// Readers: compiler fence. Writers: `membarrier`.
-    Asymmetric,
-    /// Both: `fence(SeqCst)`.
-    Symmetric,
-}
-
 /// What one thread protects. Lives for ever; reused by later threads.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Reader {
-    /// INVARIANT 1: written by the owning thread only, null or a version it uses.
+    /// INVARIANT 1: written by the owning thread only; null when free, or a version that a guard of that thread uses. A reader that
+    /// may not protect anything has `NEVER` in all of them.
     cells: [AtomicPtr<Version>; CELLS],
-    /// A writer found one of `cells` in its way: collect after letting go.
-    asked: AtomicBool,
-    /// Bit `i`: `cells[i]` is taken. Owning thread only.
-    taken: AtomicU8,
+    /// Bit `i`: a writer found `cells[i]` in its way, so collect after letting go of it. By cell, so that a pin that is held for
+    /// long on an old version does not slow the others down.
+    asked: AtomicU8,
     /// Runs nested on this thread. Owning thread only.
     depth: AtomicU32,
-    /// This reader's number, from 0, unique among living threads.
+    /// Most runs that may be nested.
+    max_depth: u32,
+    /// This reader's number, from 0, unique among living threads; `u32::MAX` for the one that has no thread.
     pub(crate) index: u32,
-    barrier: Barrier,
 }
 
-/// A cell of the calling thread's reader that protects a version.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Hazard {
-    pub(crate) reader: &'static Reader,
-    cell: u8,
+/// A cell of a reader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CellIdx(u8);
+
+impl CellIdx {
+    #[inline]
+    fn bit(self) -> u8 {
+        // At most CELLS - 1; written so that no shift can overflow.
+        1_u8.wrapping_shl(u32::from(self.0))
+    }
 }
 
 /// Runs that may be nested on one thread through host functions that call operations or programs.
 const MAX_DEPTH: u32 = 32;
 
+/// More than [`MAX_DEPTH`] runs are nested on this thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TooDeep;
+
+impl From<TooDeep> for RunError {
+    fn from(_: TooDeep) -> Self {
+        Self::TooDeep { limit: MAX_DEPTH }
+    }
+}
+
 /// A run on this thread, counted until dropped.
 #[derive(Debug)]
 pub(crate) struct Nesting {
-    reader: Option<&'static Reader>,
+    reader: &'static Reader,
+    /// Runs around this one.
+    outer: u32,
 }
 
 impl Nesting {
     /// Counts a run on the calling thread.
-    pub(crate) fn enter() -> Result<Self, RunError> {
+    pub(crate) fn enter() -> Result<Self, TooDeep> {
         Self::on(Reader::current())
     }
 
-    /// Counts a run on the thread of `reader`, which is the calling one. Without a reader (the thread is being torn down) nothing
-    /// is counted.
-    #[inline]
-    pub(crate) fn on(reader: Option<&'static Reader>) -> Result<Self, RunError> {
-        if let Some(reader) = reader {
-            let depth = reader.depth.load(Ordering::Relaxed);
-            if depth >= MAX_DEPTH {
-                return Err(RunError::TooDeep { limit: MAX_DEPTH });
-            }
-            reader.depth.store(depth + 1, Ordering::Relaxed);
+    /// Counts a run on the thread of `reader`, which is the calling one.
+    #[inline(always)]
+    pub(crate) fn on(reader: &'static Reader) -> Result<Self, TooDeep> {
+        let outer = reader.depth.load(Ordering::Relaxed);
+        if outer >= reader.max_depth {
+            return Err(TooDeep);
         }
-        Ok(Self { reader })
+        reader.depth.store(outer.wrapping_add(1), Ordering::Relaxed);
+        Ok(Self { reader, outer })
     }
 }
 
 impl Drop for Nesting {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if let Some(reader) = self.reader {
-            reader.depth.store(reader.depth.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
-        }
+        self.reader.depth.store(self.outer, Ordering::Relaxed);
     }
 }
+
+/// What no version's address is.
+const NEVER: *mut Version = std::ptr::without_provenance_mut(1);
+
+/// For pins while a thread is being torn down: protects nothing, and since threads share it, its depth means nothing.
+static NO_THREAD: Reader = Reader::new(u32::MAX, NEVER, u32::MAX);
 
 /// Readers without a thread, and all readers.
 #[derive(Default)]
@@ -120,7 +130,10 @@ impl Drop for Owner {
         let Some(reader) = self.reader.take() else { return };
         // A guard that outlives this destructor (in another thread-local) or was forgotten still owns a cell: then the reader
         // cannot get a second owner.
-        if reader.taken.load(Ordering::Relaxed) == 0 {
+        let in_use = |cell: &AtomicPtr<Version>| {
+            ![NEVER, std::ptr::null_mut()].contains(&cell.load(Ordering::Relaxed))
+        };
+        if !reader.cells.iter().any(in_use) {
             locked(&READERS).free.push(reader);
         }
     }
@@ -131,101 +144,118 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Which barriers this process uses; decided once.
-fn barrier() -> Barrier {
-    static BARRIER: OnceLock<Barrier> = OnceLock::new();
-    *BARRIER.get_or_init(|| if membarrier::register() { Barrier::Asymmetric } else { Barrier::Symmetric })
+/// Whether the reader's half of the ordering is a compiler fence, and the writer's a system call.
+const ASYMMETRIC: bool = cfg!(all(target_os = "linux", not(miri)));
+
+/// Whether hazards can be used in this process; decided once.
+fn hazards_work() -> bool {
+    static WORK: OnceLock<bool> = OnceLock::new();
+    *WORK.get_or_init(|| !ASYMMETRIC || membarrier::register())
 }
 
 impl Reader {
-    /// The calling thread's reader; `None` while the thread is being torn down.
-    #[inline]
-    pub(crate) fn current() -> Option<&'static Self> {
+    const fn new(index: u32, cells: *mut Version, max_depth: u32) -> Self {
+        Self {
+            // `AtomicPtr` is not `Copy`, so each element is written out.
+            cells: [
+                AtomicPtr::new(cells),
+                AtomicPtr::new(cells),
+                AtomicPtr::new(cells),
+                AtomicPtr::new(cells),
+                AtomicPtr::new(cells),
+                AtomicPtr::new(cells),
+                AtomicPtr::new(cells),
+                AtomicPtr::new(cells),
+            ],
+            asked: AtomicU8::new(0),
+            depth: AtomicU32::new(0),
+            max_depth,
+            index,
+        }
+    }
+
+    /// The calling thread's reader.
+    #[inline(always)]
+    pub(crate) fn current() -> &'static Self {
         match READER.get() {
-            Some(reader) => Some(reader),
+            Some(reader) => reader,
             None => Self::register(),
         }
     }
 
     #[cold]
-    fn register() -> Option<&'static Self> {
-        OWNER
-            .try_with(|owner| {
-                let mut readers = locked(&READERS);
-                let reader = readers.free.pop().unwrap_or_else(|| {
-                    let reader: &'static Self = Box::leak(Box::new(Self {
-                        cells: [const { AtomicPtr::new(std::ptr::null_mut()) }; CELLS],
-                        asked: AtomicBool::new(false),
-                        taken: AtomicU8::new(0),
-                        depth: AtomicU32::new(0),
-                        index: u32::try_from(readers.all.len()).unwrap_or(u32::MAX),
-                        barrier: barrier(),
-                    }));
-                    readers.all.push(reader);
-                    reader
-                });
-                owner.reader.set(Some(reader));
-                READER.set(Some(reader));
+    fn register() -> &'static Self {
+        let registered = OWNER.try_with(|owner| {
+            let mut readers = locked(&READERS);
+            let reader = readers.free.pop().unwrap_or_else(|| {
+                let index = u32::try_from(readers.all.len()).unwrap_or(u32::MAX);
+                let cells = if hazards_work() { std::ptr::null_mut() } else { NEVER };
+                let reader: &'static Self = Box::leak(Box::new(Self::new(index, cells, MAX_DEPTH)));
+                readers.all.push(reader);
                 reader
-            })
-            .ok()
+            });
+            owner.reader.set(Some(reader));
+            READER.set(Some(reader));
+            reader
+        });
+        registered.unwrap_or(&NO_THREAD)
     }
 
     /// The reader's half of the ordering: its write above comes before its read below, as far as writers can see.
-    #[inline]
-    fn light(&self) {
-        match self.barrier {
-            Barrier::Asymmetric => compiler_fence(Ordering::SeqCst),
-            Barrier::Symmetric => fence(Ordering::SeqCst),
+    #[inline(always)]
+    fn light() {
+        if ASYMMETRIC {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            fence(Ordering::SeqCst);
         }
     }
 
     /// Protects the version that `current` holds. `None`: all cells are taken.
     ///
     /// The returned pointer was current after it had been announced, so a writer that swaps it out later finds it in the cell.
-    #[inline]
-    pub(crate) fn protect(&'static self, current: &AtomicPtr<Version>) -> Option<(Hazard, *const Version)> {
-        let taken = self.taken.load(Ordering::Relaxed);
-        let cell = (!taken).trailing_zeros() as usize;
-        let announced = self.cells.get(cell)?;
+    #[inline(always)]
+    pub(crate) fn protect(&self, current: &AtomicPtr<Version>) -> Option<(CellIdx, *const Version)> {
+        // The first cell is almost always free; the branch keeps it off the chain of dependent loads and stores.
+        let [first, ..] = &self.cells;
+        let (announced, cell) =
+            if first.load(Ordering::Relaxed).is_null() { (first, CellIdx(0)) } else { self.free_cell()? };
         let mut version = current.load(Ordering::Relaxed);
         loop {
             announced.store(version, Ordering::Release);
-            self.light();
+            Self::light();
             let again = current.load(Ordering::Acquire);
             if again == version {
-                break;
+                return Some((cell, version));
             }
             version = again;
         }
-        self.taken.store(taken | 1 << cell, Ordering::Relaxed);
-        let hazard = Hazard { reader: self, cell: u8::try_from(cell).unwrap_or(u8::MAX) };
-        Some((hazard, version))
     }
-}
 
-impl Hazard {
-    /// Lets go. The version must not be used afterwards.
-    #[inline]
-    pub(crate) fn clear(self) {
-        let reader = self.reader;
-        let taken = reader.taken.load(Ordering::Relaxed);
-        if let Some(cell) = reader.cells.get(usize::from(self.cell)) {
+    #[cold]
+    fn collect_when_asked(&self, cell: CellIdx) {
+        // Cleared before the scan: whoever finds the cell in the way during or after it asks again.
+        self.asked.fetch_and(!cell.bit(), Ordering::Relaxed);
+        collect();
+    }
+
+    #[cold]
+    fn free_cell(&self) -> Option<(&AtomicPtr<Version>, CellIdx)> {
+        let mut cells = (0..).map(CellIdx).zip(&self.cells);
+        cells.find(|(_, cell)| cell.load(Ordering::Relaxed).is_null()).map(|(at, cell)| (cell, at))
+    }
+
+    /// Lets go of what a cell protects. It must not be used afterwards.
+    #[inline(always)]
+    pub(crate) fn let_go(&self, cell: CellIdx) {
+        if let Some(cell) = self.cells.get(usize::from(cell.0)) {
             cell.store(std::ptr::null_mut(), Ordering::Release);
         }
-        reader.taken.store(taken & !(1 << self.cell), Ordering::Relaxed);
-        reader.light();
-        if reader.asked.load(Ordering::Relaxed) {
-            collect_when_asked(reader);
+        Self::light();
+        if self.asked.load(Ordering::Relaxed) & cell.bit() != 0 {
+            self.collect_when_asked(cell);
         }
     }
-}
-
-#[cold]
-fn collect_when_asked(reader: &Reader) {
-    // Cleared before the scan: whoever finds a cell in the way during or after it asks again.
-    reader.asked.store(false, Ordering::Relaxed);
-    collect();
 }
 
 /// Hands over a version that nobody can find any more: it is dropped now, or by the last reader that lets go.
@@ -256,16 +286,13 @@ fn sweep(limbo: &mut Vec<Arc<Version>>) -> Vec<Arc<Version>> {
         let mut used = Vec::new();
         let mut asked_more = false;
         for reader in &readers.all {
-            let before = used.len();
-            used.extend(
-                reader
-                    .cells
-                    .iter()
-                    .map(|cell| cell.load(Ordering::Acquire).cast_const())
-                    .filter(|cell| limbo.iter().any(|version| std::ptr::eq(Arc::as_ptr(version), *cell))),
-            );
-            let in_the_way = used.len() > before;
-            asked_more |= in_the_way && !reader.asked.swap(true, Ordering::Relaxed);
+            for (at, cell) in (0..).map(CellIdx).zip(&reader.cells) {
+                let version = cell.load(Ordering::Acquire).cast_const();
+                if limbo.iter().any(|retired| std::ptr::eq(Arc::as_ptr(retired), version)) {
+                    used.push(version);
+                    asked_more |= reader.asked.fetch_or(at.bit(), Ordering::Relaxed) & at.bit() == 0;
+                }
+            }
         }
         // Asked first, then looked again: a reader that let go in between either sees the question or is seen to have let go.
         // Each reader answers at most once while we hold the lock on limbo, so this ends.
@@ -279,12 +306,12 @@ fn sweep(limbo: &mut Vec<Arc<Version>>) -> Vec<Arc<Version>> {
 
 /// The writer's half of the ordering. `false`: the barrier failed, so nothing may be concluded from what is read after it.
 fn heavy() -> bool {
-    match barrier() {
-        Barrier::Asymmetric => membarrier::all_threads(),
-        Barrier::Symmetric => {
-            fence(Ordering::SeqCst);
-            true
-        }
+    if ASYMMETRIC {
+        // Without hazards there are no readers to order with.
+        !hazards_work() || membarrier::all_threads()
+    } else {
+        fence(Ordering::SeqCst);
+        true
     }
 }
 
@@ -297,7 +324,7 @@ mod membarrier {
     const REGISTER: libc::c_long = 1 << 4;
 
     fn call(command: libc::c_long) -> bool {
-        if cfg!(any(miri, not(target_os = "linux"))) {
+        if !super::ASYMMETRIC {
             return false;
         }
         // SAFETY: `membarrier` takes three integers, reads and writes no memory of ours, and an unknown command is an error.

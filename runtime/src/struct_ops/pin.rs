@@ -4,12 +4,13 @@
 //! own Rust types and pass the hash of its prototype, which [`OpEntry::call`] compares with the one in front of the code.
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use opswap_bpf::OpIdx;
 
-use super::hazard::{Hazard, Nesting, Reader};
+use super::hazard::{CellIdx, Nesting, Reader};
 use super::slot::{SlotCore, SlotInner};
 use super::table::{StructOpsType, TableView};
 use super::version::{OpCell, Version, VersionRecord};
@@ -17,23 +18,17 @@ use crate::enter::{self, Entry};
 use crate::error::RunError;
 use crate::run::{Release, Run};
 
-/// What keeps the pinned version alive.
-#[derive(Debug)]
-enum Hold {
-    /// A cell of this thread's reader.
-    Hazard(Hazard),
-    /// A reference of its own: the thread's cells were all taken, or the thread is being torn down.
-    #[expect(dead_code, reason = "held, never read")]
-    Counted(Arc<Version>),
-}
-
 /// A slot held at one version: calls through it all go to that version.
 #[derive(Debug)]
 pub struct PinGuard<'a, T: StructOpsType> {
     slot: &'a SlotInner<T>,
-    /// INVARIANT 1: alive as long as `hold` is.
+    /// INVARIANT 1: alive as long as the guard. `cell` protects it, or without one the guard owns a reference from
+    /// `Arc::into_raw`.
     version: *const Version,
-    hold: Hold,
+    /// The thread's reader.
+    reader: &'static Reader,
+    /// Its cell; `None` when all were taken.
+    cell: Option<CellIdx>,
     /// Hazards belong to a thread.
     _thread: PhantomData<*const ()>,
 }
@@ -60,37 +55,26 @@ pub enum Returns {
 }
 
 impl<'a, T: StructOpsType> PinGuard<'a, T> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(slot: &'a SlotInner<T>) -> Self {
-        let protected = Reader::current().and_then(|reader| reader.protect(slot.core.current()));
-        match protected {
-            Some((hazard, version)) => {
-                Self { slot, version, hold: Hold::Hazard(hazard), _thread: PhantomData }
-            }
-            None => Self::counted(slot),
+        let reader = Reader::current();
+        match reader.protect(slot.core.current()) {
+            Some((cell, version)) => Self { slot, version, reader, cell: Some(cell), _thread: PhantomData },
+            None => Self::counted(slot, reader),
         }
     }
 
     #[cold]
-    fn counted(slot: &'a SlotInner<T>) -> Self {
-        let version = slot.core.share_current();
-        Self { slot, version: Arc::as_ptr(&version), hold: Hold::Counted(version), _thread: PhantomData }
+    fn counted(slot: &'a SlotInner<T>, reader: &'static Reader) -> Self {
+        let version = Arc::into_raw(slot.core.share_current());
+        Self { slot, version, reader, cell: None, _thread: PhantomData }
     }
 
-    #[inline]
+    #[inline(always)]
     fn version(&self) -> &Version {
-        // SAFETY: INVARIANT 1. A hazard protects the version until `Hazard::clear`, which only `drop` calls; a counted hold is
-        // an `Arc` of it. Versions are only shared.
+        // SAFETY: INVARIANT 1. A cell protects the version until `let_go`, which only `drop` calls, and so does a reference.
+        // Versions are only shared.
         unsafe { &*self.version }
-    }
-
-    #[inline]
-    fn reader(&self) -> Option<&'static Reader> {
-        match &self.hold {
-            Hold::Hazard(hazard) => Some(hazard.reader),
-            // Runs are counted and nested by thread, however they hold the version.
-            Hold::Counted(_) => Reader::current(),
-        }
     }
 
     /// The native implementation.
@@ -100,12 +84,11 @@ impl<'a, T: StructOpsType> PinGuard<'a, T> {
     }
 
     /// Counts a call of `op`: the program that answers it, or `None` when the native implementation does.
-    #[inline]
+    #[inline(always)]
     pub fn program(&self, op: OpIdx) -> Option<OpEntry<'_>> {
-        let reader = self.reader();
         let version = self.version();
-        let (cell, code) = version.enter(op.index(), reader)?;
-        Some(OpEntry { core: &self.slot.core, version, cell, code, reader })
+        let (cell, code) = version.enter(op.index(), self.reader)?;
+        Some(OpEntry { core: &self.slot.core, version, cell, code, reader: self.reader })
     }
 
     /// Whether the pinned version is the slot's current one. No other version can have its address: this one is alive.
@@ -126,12 +109,20 @@ impl<'a, T: StructOpsType> PinGuard<'a, T> {
 }
 
 impl<T: StructOpsType> Drop for PinGuard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if let Hold::Hazard(hazard) = &self.hold {
-            hazard.clear();
+        match self.cell {
+            Some(cell) => self.reader.let_go(cell),
+            None => drop_counted(self.version),
         }
     }
+}
+
+/// Gives up the reference of a guard without a cell.
+#[cold]
+fn drop_counted(version: *const Version) {
+    // SAFETY: by INVARIANT 1 the guard, which is being dropped, owns this reference from `Arc::into_raw`.
+    drop(unsafe { Arc::from_raw(version) });
 }
 
 /// A compiled operation of the pinned version.
@@ -142,7 +133,7 @@ pub struct OpEntry<'g> {
     cell: &'g OpCell,
     /// INVARIANT 2: an entry of `cell`'s program.
     code: *const u8,
-    reader: Option<&'static Reader>,
+    reader: &'static Reader,
 }
 
 impl OpEntry<'_> {
@@ -151,9 +142,12 @@ impl OpEntry<'_> {
     /// # Errors
     /// The program did not run to its end (or, if the hash is not the entry's, not at all). What it owned was released, the
     /// table was ejected from the slot, and [`Link::fault`](super::Link::fault) tells why.
-    #[inline]
+    #[inline(always)]
     pub fn call<const N: usize>(&self, hash: u32, args: &mut [u64; N]) -> Result<u64, Faulted> {
-        self.call_in(hash, args, |_| {}, |value, _| Ok(value))
+        // A clean run owns nothing and has nothing on the heap: its drop is skipped.
+        let run = ManuallyDrop::new(Run::new(self.cell.program()));
+        let value = self.enter(&run, hash, args);
+        if run.is_clean() { Ok(value) } else { Err(failed(self.core, self.version, &run)) }
     }
 
     /// Like [`call`](Self::call), for operations that are given references or return one.
@@ -194,61 +188,58 @@ impl OpEntry<'_> {
         prepare: impl FnOnce(&Run<'_>),
         decode: impl FnOnce(u64, &Run<'_>) -> Result<R, u64>,
     ) -> Result<R, Faulted> {
-        let run = Run::new(self.cell.program());
+        let run = ManuallyDrop::new(Run::new(self.cell.program()));
         prepare(&run);
         let value = self.enter(&run, hash, args);
-        if run.is_aborted() {
-            return Err(self.failed(run));
-        }
-        match decode(value, &run) {
-            Ok(result) if run.is_clean() => {
-                // Nothing is owned and nothing on the heap: skip the drop.
-                std::mem::forget(run);
-                Ok(result)
-            }
-            Ok(_) => {
-                run.abort(RunError::Unbalanced { program: run.program().name.clone() });
-                Err(self.failed(run))
-            }
-            Err(value) => {
-                run.abort(RunError::BadReturn { program: run.program().name.clone(), value });
-                Err(self.failed(run))
+        if !run.is_aborted() {
+            match decode(value, &run) {
+                Ok(result) if run.is_clean() => return Ok(result),
+                Ok(_) => {}
+                Err(value) => run.abort(RunError::BadReturn { program: run.program().name.clone(), value }),
             }
         }
+        Err(failed(self.core, self.version, &run))
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter<const N: usize>(&self, run: &Run<'_>, hash: u32, args: &mut [u64; N]) -> u64 {
-        match Nesting::on(self.reader) {
-            Ok(_nesting) => self.run_code(run, hash, args),
-            Err(too_deep) => {
-                run.abort(too_deep);
-                0
-            }
-        }
-    }
-
-    #[inline]
-    fn run_code<const N: usize>(&self, run: &Run<'_>, hash: u32, args: &mut [u64; N]) -> u64 {
         // SAFETY: by INVARIANT 2 and `OpCell`'s own, `code` is an entry of a program that `version` keeps mapped, and the guard
         // behind `'g` keeps `version` alive.
         let entry = unsafe { Entry::new(self.code) };
-        let found = entry.hash();
-        if found != hash {
-            run.abort(RunError::WrongEntry { program: run.program().name.clone(), expected: hash, found });
-            return 0;
+        if entry.hash() != hash {
+            return wrong_entry(run, hash, entry.hash());
         }
-        // SAFETY: the hash says that the program was verified against the prototype from which the wrapper built `args`; the
-        // rest is the argument in ARCHITECTURE.md for running machine code.
-        unsafe { enter::enter(entry, args.as_mut_ptr().cast(), run) }
+        match Nesting::on(self.reader) {
+            Ok(_nesting) => {
+                // SAFETY: the hash says that the program was verified against the prototype from which the wrapper built `args`;
+                // the rest is the argument in ARCHITECTURE.md for running machine code.
+                unsafe { enter::enter(entry, args.as_mut_ptr().cast(), run) }
+            }
+            Err(too_deep) => not_entered(run, too_deep.into()),
+        }
     }
+}
 
-    #[cold]
-    fn failed(&self, run: Run<'_>) -> Faulted {
-        if let Some(fault) = run.finish() {
-            self.version.poison(*fault);
-            self.core.eject(self.version);
-        }
-        Faulted
+/// Ends a run that is not clean: releases what it owns, keeps the fault, takes the version out of the slot.
+#[cold]
+fn failed(core: &SlotCore, version: &Version, run: &Run<'_>) -> Faulted {
+    if !run.is_aborted() {
+        run.abort(RunError::Unbalanced { program: run.program().name.clone() });
     }
+    if let Some(fault) = run.finish() {
+        version.poison(fault);
+        core.eject(version);
+    }
+    Faulted
+}
+
+#[cold]
+fn wrong_entry(run: &Run<'_>, expected: u32, found: u32) -> u64 {
+    not_entered(run, RunError::WrongEntry { program: run.program().name.clone(), expected, found })
+}
+
+#[cold]
+fn not_entered(run: &Run<'_>, fault: RunError) -> u64 {
+    run.abort(fault);
+    0
 }

@@ -35,7 +35,7 @@ impl<T: StructOps> Slot<T> {
 
     /// Holds the slot at its current version: all calls through the result go to that version, whatever is attached meanwhile.
     /// Keep it for as short a time as the calls take.
-    #[inline]
+    #[inline(always)]
     pub fn pin(&self) -> T::Pinned<'_> {
         T::pinned(PinGuard::new(&self.inner))
     }

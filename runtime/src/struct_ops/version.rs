@@ -10,8 +10,8 @@ use super::image::Image;
 use crate::error::RunError;
 use crate::program::ProgramCore;
 
-/// Readers with a counter of their own; the last stripe is shared by all others.
-const STRIPES: usize = 32;
+/// Readers with a counter of their own.
+const STRIPES: usize = 31;
 
 /// Counters of one thread, on a cache line of their own.
 #[derive(Debug, Default)]
@@ -24,7 +24,10 @@ struct Stripe {
 /// How often a version was called, exact once the calls in question have returned.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    stripes: [Stripe; STRIPES],
+    /// By the reader's number.
+    own: [Stripe; STRIPES],
+    /// For readers beyond.
+    shared: Stripe,
     faulted: AtomicU64,
 }
 
@@ -65,26 +68,37 @@ enum Answer {
     Native,
 }
 
-impl Counters {
-    #[inline]
-    fn count(&self, reader: Option<&Reader>, answer: Answer) {
-        let own = reader.map(|reader| reader.index as usize).filter(|&index| index < STRIPES - 1);
-        let stripe = &self.stripes[own.unwrap_or(STRIPES - 1)];
-        let counter = match answer {
-            Answer::Program => &stripe.program,
-            Answer::Native => &stripe.native,
-        };
-        if own.is_some() {
-            // A reader's number is unique among living threads, so nobody else writes this stripe: no locked instruction.
-            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        } else {
-            counter.fetch_add(1, Ordering::Relaxed);
+impl Stripe {
+    #[inline(always)]
+    fn counter(&self, answer: Answer) -> &AtomicU64 {
+        match answer {
+            Answer::Program => &self.program,
+            Answer::Native => &self.native,
         }
+    }
+}
+
+impl Counters {
+    #[inline(always)]
+    fn count(&self, reader: &Reader, answer: Answer) {
+        match self.own.get(reader.index as usize) {
+            Some(stripe) => {
+                // A reader's number is unique among living threads, so nobody else writes this stripe: no locked instruction.
+                let counter = stripe.counter(answer);
+                counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+            }
+            None => self.count_shared(answer),
+        }
+    }
+
+    #[cold]
+    fn count_shared(&self, answer: Answer) {
+        self.shared.counter(answer).fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn sum(&self) -> Calls {
         let sum = |counter: fn(&Stripe) -> &AtomicU64| {
-            self.stripes.iter().map(|stripe| counter(stripe).load(Ordering::Relaxed)).sum()
+            self.own.iter().chain([&self.shared]).map(|stripe| counter(stripe).load(Ordering::Relaxed)).sum()
         };
         Calls {
             program: sum(|stripe| &stripe.program),
@@ -121,9 +135,10 @@ impl Retired {
 /// One operation of a version.
 #[derive(Debug)]
 pub(crate) struct OpCell {
-    /// Entry of the compiled program; null when it is poisoned.
+    /// Entry of the compiled program; null when there is none, or when it is poisoned.
     code: AtomicPtr<u8>,
-    /// INVARIANT 1: `code` is null or an entry of this program, which keeps it mapped.
+    /// INVARIANT 1: `code` is null or an entry of this program, which keeps it mapped. One that is never entered where the table
+    /// provides none.
     program: Arc<ProgramCore>,
 }
 
@@ -137,7 +152,7 @@ impl OpCell {
 #[derive(Debug)]
 pub(crate) struct Version {
     /// By operation; empty for the default.
-    ops: Box<[Option<OpCell>]>,
+    ops: Box<[OpCell]>,
     counters: Arc<Counters>,
     retired: Arc<Retired>,
     fault: Arc<OnceLock<Arc<RunError>>>,
@@ -152,21 +167,24 @@ impl Version {
 
     /// An attachment of `image`.
     pub(crate) fn of_image(image: Arc<Image>, retired: Arc<Retired>) -> Self {
+        let absent = Arc::new(ProgramCore::absent());
         let ops = image
             .programs()
             .iter()
-            .map(|program| {
-                let program = Arc::clone(program.as_ref()?);
-                Some(OpCell { code: AtomicPtr::new(program.entry().as_ptr()), program })
+            .map(|program| match program {
+                Some(program) => {
+                    OpCell { code: AtomicPtr::new(program.entry().as_ptr()), program: Arc::clone(program) }
+                }
+                None => OpCell { code: AtomicPtr::new(std::ptr::null_mut()), program: Arc::clone(&absent) },
             })
             .collect();
         Self { ops, counters: Arc::default(), retired, fault: Arc::default(), image: Some(image) }
     }
 
     /// Counts a call of operation `op` and gives its code, unless the native implementation has to answer.
-    #[inline]
-    pub(crate) fn enter(&self, op: usize, reader: Option<&Reader>) -> Option<(&OpCell, *const u8)> {
-        if let Some(Some(cell)) = self.ops.get(op) {
+    #[inline(always)]
+    pub(crate) fn enter(&self, op: usize, reader: &Reader) -> Option<(&OpCell, *const u8)> {
+        if let Some(cell) = self.ops.get(op) {
             let code = cell.code.load(Ordering::Relaxed);
             if !code.is_null() {
                 self.counters.count(reader, Answer::Program);
@@ -181,7 +199,7 @@ impl Version {
     pub(crate) fn poison(&self, fault: RunError) {
         self.counters.faulted.fetch_add(1, Ordering::Relaxed);
         let _ = self.fault.set(Arc::new(fault));
-        for cell in self.ops.iter().flatten() {
+        for cell in &self.ops {
             cell.code.store(std::ptr::null_mut(), Ordering::Relaxed);
         }
     }

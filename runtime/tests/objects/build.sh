@@ -14,6 +14,8 @@ compile -mcpu=v3 -g -c fields.bpf.c -o "$out/fields.bpf.o"
 compile -mcpu=v3 -g -c filter.bpf.c -o "$out/filter.bpf.o"
 compile -mcpu=v3 -g -c plain.bpf.c -o "$out/plain.bpf.o"
 compile -mcpu=v3 -g -c gate.bpf.c -o "$out/gate.bpf.o"
+compile -mcpu=v3 -g -c bench.bpf.c -o "$out/bench.bpf.o"
+compile -mcpu=v3 -g -DHUNDRED -c bench.bpf.c -o "$out/hundred.bpf.o"
 for reason in LAYOUT UNKNOWN_TYPE LEAK UNKNOWN_KFUNC UNREFERENCED MISSING UNSUPPORTED TWO_OPS REFUSED UNKNOWN_SECTION; do
     compile -mcpu=v3 -g -D$reason -c misfit.bpf.c -o "$out/misfit-$reason.bpf.o"
 done

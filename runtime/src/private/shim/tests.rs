@@ -54,10 +54,10 @@ fn call<const N: usize>(signature: &Signature<N>, regs: &[u64], run: &Run<'_>) -
 
 /// The result, or the fault of the run.
 fn run_of(body: impl FnOnce(&Run<'_>) -> u64) -> Result<u64, RunError> {
-    let program = ProgramCore::without_code("program");
+    let program = ProgramCore::by_hand("program", crate::enter::EntryAddr::NOWHERE);
     let run = Run::new(&program);
     let value = body(&run);
-    run.finish().map_or(Ok(value), |fault| Err(*fault))
+    run.finish().map_or(Ok(value), Err)
 }
 
 fn bad(argument: &str, value: u64) -> Result<u64, RunError> {
