@@ -42,5 +42,5 @@ pub use struct_ops::{
 };
 pub use types::{
     BpfCell, BtfEnum, BtfObject, BtfType, CellValue, Const, ConstSize, Errno, ErrnoPayload, Ignored, KRef,
-    KfuncArg, KfuncRet, KptrSlot, MapOf, OpArg, OpRet, Pod, Pointee, PointeeMut, Rcu,
+    KfuncArg, KfuncRet, KptrSlot, MapOf, OpArg, OpRet, Pod, Pointee, PointeeMut, RawValue, Rcu,
 };

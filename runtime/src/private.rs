@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `shim` | the functions that compiled code calls |
+//! | `raw` | the same in raw mode |
 //! | `op` | the way from a typed wrapper into an operation |
 //! | `agree` | whether a flag word agrees with a signature |
 //! | `describe` | constants that the macros compose descriptors of |
@@ -10,6 +11,7 @@
 pub mod agree;
 mod describe;
 mod op;
+mod raw;
 mod shim;
 
 pub use core;
@@ -34,6 +36,7 @@ pub use describe::{
     repr_of,
 };
 pub use op::{call, op_value};
+pub use raw::{raw0, raw1, raw2, raw3, raw4, raw5, raw6, raw7, raw8, raw9, raw10, raw11, raw12};
 pub use shim::{
     KfuncName, Signature, draft, kfunc0, kfunc1, kfunc2, kfunc3, kfunc4, kfunc5, kfunc6, kfunc7, kfunc8,
     kfunc9, kfunc10, kfunc11, kfunc12,

@@ -12,6 +12,7 @@
 //! | `op` | [`OpArg`], [`OpRet`]: host to program and back |
 //! | `number`, `checked`, `constant` | numbers; `bool` and enums; [`Const`] |
 //! | `pointee`, `memory` | references to objects and to plain memory; slices and strings |
+//! | `raw` | [`RawValue`]: numbers and raw pointers, by the kernel's suffixes |
 //! | `special` | the calling program, maps, [`KptrSlot`] |
 //! | `kref`, `cell`, `errno`, `rcu` | [`KRef`], [`BpfCell`], [`Errno`], [`Rcu`] |
 
@@ -28,6 +29,7 @@ mod number;
 mod op;
 mod pod;
 mod pointee;
+mod raw;
 mod rcu;
 mod ret;
 mod special;
@@ -44,6 +46,8 @@ pub(crate) use op::{DecodeRet, EncodeArg, OpValue};
 pub use op::{OpArg, OpRet};
 pub use pod::Pod;
 pub use pointee::{Pointee, PointeeMut};
+pub use raw::RawValue;
+pub(crate) use raw::{raw_args, raw_ret};
 pub use rcu::Rcu;
 pub(crate) use ret::{Encode, RetFamily};
 pub use ret::{KfuncRet, Returned};

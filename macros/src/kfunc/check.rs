@@ -28,8 +28,18 @@ pub(crate) struct Arg {
     pub(crate) ty: Type,
 }
 
+/// How the signature is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// By Rust's rules.
+    Safe,
+    /// An `unsafe fn`: by the kernel's rules for raw pointers and names.
+    Raw,
+}
+
 /// A kfunc.
 pub(crate) struct Kfunc {
+    pub(crate) mode: Mode,
     pub(crate) paths: Paths,
     pub(crate) ident: Ident,
     pub(crate) name: String,
@@ -51,12 +61,20 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Kfunc {
     exclusive(&input.flags, errors);
     let args = args(&input, errors);
     let ret = signature::result(&input.function.sig.output);
-    let tie = tie::of(&args, &ret, errors);
+    let mode = match input.function.sig.safety {
+        Safety::Unsafe(_) => Mode::Raw,
+        Safety::Safe(_) | Safety::Default => Mode::Safe,
+    };
+    let tie = match mode {
+        Mode::Safe => tie::of(&args, &ret, errors),
+        Mode::Raw => Tie::None,
+    };
     if let Type::ImplTrait(hidden) = &ret {
         errors.at(hidden, "a kfunc's result is a type with a name: programs cannot hold an `impl Trait`");
     }
     let sig = &input.function.sig;
     Kfunc {
+        mode,
         paths: Paths::new(input.krate.clone()),
         name: name(&input.name, &sig.ident, errors),
         ident: sig.ident.clone(),
@@ -85,13 +103,6 @@ fn qualifiers(input: &Input, errors: &mut Errors) {
     }
     if let Some(variadic) = &sig.variadic {
         errors.at(variadic, "a kfunc takes a fixed number of arguments");
-    }
-    match &sig.safety {
-        Safety::Unsafe(token) => errors.at(
-            token,
-            "a kfunc is a safe function: what it may rely on stands in its parameters' types, such as `&T` in place of `*const T`",
-        ),
-        Safety::Safe(_) | Safety::Default => {}
     }
 }
 

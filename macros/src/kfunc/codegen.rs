@@ -5,20 +5,16 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
-use super::check::Kfunc;
+use super::check::{Kfunc, Mode};
 use super::tie::Tie;
 use crate::{paths, signature};
 
 /// The record in the link-time slice, and an assertion per flag that speaks of the signature.
 pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
-    let Kfunc { ident, name, .. } = kfunc;
+    let name = &kfunc.name;
     let (import, register) = (kfunc.paths.import(), paths::register("OPSWAP_KFUNCS"));
     let names: Vec<String> = kfunc.args.iter().map(|arg| arg.name.to_string()).collect();
-    let carriers = kfunc.args.iter().map(|arg| {
-        let ty = signature::erased(&arg.ty);
-        quote_spanned!(ty.span()=> <#ty as __p::Carried>::Out)
-    });
-    let make = format_ident!("kfunc{}", kfunc.args.len());
+    let count = kfunc.args.len();
     let (family, tie) = match kfunc.tie {
         Tie::None => (quote!(Fixed), quote!(NONE)),
         Tie::Static => (quote!(Fixed), quote!(STATIC)),
@@ -27,9 +23,10 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
             (quote!(Tied), quote!(arg(#index)))
         }
     };
-    let ret = signature::erased(&kfunc.ret);
-    let ret = quote_spanned!(ret.span()=> <#ret as __p::Returned>::#family);
-    let count = kfunc.args.len();
+    let signature = match kfunc.mode {
+        Mode::Safe => safe_signature(kfunc, &family),
+        Mode::Raw => raw_signature(kfunc),
+    };
     let options = options(kfunc);
     let agree = agreements(kfunc);
     quote! {
@@ -40,12 +37,43 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
                 const NAME: &'static str = #name;
                 const ARGS: &'static [&'static str] = &[#(#names),*];
             }
-            const __SIG: __p::Signature<#count> = __p::#make::<__Kfunc, _, #(#carriers,)* #ret>(#ident);
+            const __SIG: __p::Signature<#count> = #signature;
             #register
             static __DECL: __p::KfuncDecl = __p::draft(__p::place!(), &__SIG, __p::Tie::#tie) #(#options)* .done();
             #agree
         };
     }
+}
+
+/// Each type by way of a projection, so that a mistake in it is reported once.
+fn safe_signature(kfunc: &Kfunc, family: &TokenStream) -> TokenStream {
+    let ident = &kfunc.ident;
+    let make = format_ident!("kfunc{}", kfunc.args.len());
+    let carriers = kfunc.args.iter().map(|arg| {
+        let ty = signature::erased(&arg.ty);
+        quote_spanned!(ty.span()=> <#ty as __p::Carried>::Out)
+    });
+    let ret = signature::erased(&kfunc.ret);
+    let ret = quote_spanned!(ret.span()=> <#ret as __p::Returned>::#family);
+    quote!(__p::#make::<__Kfunc, _, #(#carriers,)* #ret>(#ident))
+}
+
+/// An `unsafe fn` is no `Fn`: a closure calls it.
+fn raw_signature(kfunc: &Kfunc) -> TokenStream {
+    let (ident, ret) = (&kfunc.ident, &kfunc.ret);
+    let make = format_ident!("raw{}", kfunc.args.len());
+    let types = kfunc.args.iter().map(|arg| &arg.ty);
+    // Names of our own: the kernel's suffixes are no snake case.
+    let names: Vec<Ident> = (0..kfunc.args.len()).map(|index| format_ident!("a{index}")).collect();
+    let flags = flag_bits(kfunc);
+    quote! {
+        // SAFETY: the shim passes what the verifier proved against the declaration.
+        __p::#make::<__Kfunc, _, #(#types,)* #ret>(|#(#names),*| unsafe { #ident(#(#names),*) }, #flags)
+    }
+}
+
+fn flag_bits(kfunc: &Kfunc) -> u32 {
+    kfunc.flags.iter().fold(0, |bits, (_, flag)| bits | flag.bit)
 }
 
 /// What only some kfuncs say.
@@ -55,7 +83,7 @@ fn options(kfunc: &Kfunc) -> Vec<TokenStream> {
     if !doc.is_empty() {
         options.push(quote!(.doc(#doc)));
     }
-    let flags = kfunc.flags.iter().fold(0_u32, |bits, (_, flag)| bits | flag.bit);
+    let flags = flag_bits(kfunc);
     if flags != 0 {
         options.push(quote!(.flags(#flags)));
     }

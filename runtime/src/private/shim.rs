@@ -31,22 +31,24 @@ pub trait KfuncName: 'static {
 }
 
 /// What compiled code calls for up to five registers.
-type Narrow = unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64;
+pub(super) type Narrow = unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64;
 
 /// What compiled code calls for more: the others lie on the stack, behind the run.
-type Wide =
+pub(super) type Wide =
     unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader, u64, u64, u64, u64, u64, u64, u64) -> u64;
 
 /// Any of them, as the registry stores it.
-type Erased = unsafe extern "C" fn();
+pub(super) type Erased = unsafe extern "C" fn();
 
 /// What the macro makes of a kfunc's types, in one expression: each type is named once, so a mistake in it is reported once.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature<const N: usize> {
     /// Name of the kfunc.
     pub name: &'static str,
-    /// Parameters.
+    /// Parameters; in raw mode a pointer and its size are one.
     pub args: [ArgDecl; N],
+    /// How many of them count.
+    pub len: usize,
     /// Result.
     pub ret: RetShape,
     /// What compiled code calls.
@@ -55,7 +57,12 @@ pub struct Signature<const N: usize> {
 
 /// The record of a kfunc with this signature, for the macro to add to.
 pub const fn draft<const N: usize>(place: Place, signature: &'static Signature<N>, tie: Tie) -> KfuncDraft {
-    KfuncDecl::draft(place, signature.name, &signature.args, (signature.ret, tie, signature.shim))
+    KfuncDecl::draft(
+        place,
+        signature.name,
+        signature.args.split_at(signature.len).0,
+        (signature.ret, tie, signature.shim),
+    )
 }
 
 /// All registers of a call; those beyond the kfunc's own are not looked at.
@@ -187,7 +194,7 @@ const fn total(args: &[ArgDecl]) -> usize {
 /// # Safety
 /// A value of `F` exists, and `F: Copy`.
 #[inline(always)]
-unsafe fn item<F: Copy>() -> F {
+pub(super) unsafe fn item<F: Copy>() -> F {
     const { assert!(size_of::<F>() == 0, "a kfunc is a function item") };
     // SAFETY: `F` has no bytes, so any pointer that is aligned will do; by the caller there is a value to copy.
     unsafe { std::ptr::dangling::<F>().read() }
@@ -233,7 +240,7 @@ macro_rules! kfuncs {
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
                 unsafe { std::mem::transmute::<Wide, Erased>($wide::<K, F, $($arg,)* R>) }
             };
-            Signature { name: K::NAME, args, ret: R::SHAPE, shim: ShimAddr(shim) }
+            Signature { name: K::NAME, args, len: $count, ret: R::SHAPE, shim: ShimAddr(shim) }
         }
 
         unsafe extern "C" fn $narrow<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: Carrier,)* R: RetFamily>(
