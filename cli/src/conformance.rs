@@ -132,10 +132,10 @@ mod elf {
         let unreadable =
             |error: &dyn std::error::Error| Failure::input("standard input", crate::failure::chain(error));
         let object = ObjectFile::parse(bytes).map_err(|error| unreadable(&error))?;
-        let main = object.programs().iter().position(|program| program.name == "main");
-        let main =
-            main.ok_or_else(|| Failure::input("standard input", "the object has no function `main`"))?;
         let kind = ProgramKind::Named("conformance".to_owned());
-        object.link(main, kind, &Nothing).map(|program| program.insns).map_err(|error| unreadable(&error))
+        let linked = object.link_function("main", kind, &Nothing);
+        let linked =
+            linked.ok_or_else(|| Failure::input("standard input", "the object has no function `main`"))?;
+        linked.map(|program| program.insns).map_err(|error| unreadable(&error))
     }
 }

@@ -110,6 +110,29 @@ fn output_and_exit_codes_are_as_documented() {
 }
 
 #[test]
+fn an_object_is_as_good_as_instructions() {
+    // An object without `main`, in hexadecimal, as the suite passes objects.
+    let object =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../runtime/tests/objects/plain.bpf.o");
+    let bytes = std::fs::read(object).expect("readable");
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x} ")).collect::<String>();
+    let ran = opswap(&["conformance", "--elf", INTERP], &hex(&bytes));
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (Some(2), "opswap: standard input: the object has no function `main`\n")
+    );
+    // The same with its function `later` renamed: it calls helper 5 twice and compares.
+    let mut renamed = bytes;
+    while let Some(at) = renamed.windows(6).position(|window| window == b"later\0") {
+        renamed[at..at + 6].copy_from_slice(b"main\0\0");
+    }
+    for engine in [INTERP, "--engine=jit"] {
+        let ran = opswap(&["conformance", "--elf", engine], &hex(&renamed));
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "1\n", ""), "{engine}");
+    }
+}
+
+#[test]
 fn help_is_no_error_and_has_no_colour_in_a_pipe() {
     for args in [&["--help"][..], &["conformance", "--help"], &["run", "--help"], &["--version"]] {
         let ran = opswap(args, "");

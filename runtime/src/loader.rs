@@ -96,6 +96,19 @@ impl ObjectFile {
         link::link(self, program, kind, resolve)
     }
 
+    /// Like [`link`](Self::link), for any function of the object, also one in `.text`. `None`: there is none of that name.
+    ///
+    /// # Errors
+    /// As for `link`.
+    pub fn link_function(
+        &self,
+        name: &str,
+        kind: ProgramKind,
+        resolve: &dyn Resolve,
+    ) -> Option<Result<Program, ObjectError>> {
+        link::link_function(self, name, kind, resolve)
+    }
+
     /// The object's own types.
     pub fn btf(&self) -> Option<&Arc<Btf>> {
         self.btf.as_ref()

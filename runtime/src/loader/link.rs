@@ -37,10 +37,36 @@ pub(super) fn link(
     let (Some(image), Some(&entry)) = (object.programs.get(program), object.entries.get(program)) else {
         return Err(ObjectError::NoSuchProgram { index: program, programs: object.programs.len() });
     };
+    let flags = match image.sleepable {
+        Sleepable::Yes => LoadFlags::SLEEPABLE,
+        Sleepable::No => LoadFlags::empty(),
+    };
+    let program = lay_out(object, &image.name, entry, kind, resolve)?;
+    Ok(Program { flags, ..program })
+}
+
+/// Lays out any function of the object as if it were an entry point; `None` when there is none of that name.
+pub(super) fn link_function(
+    object: &ObjectFile,
+    name: &str,
+    kind: ProgramKind,
+    resolve: &dyn Resolve,
+) -> Option<Result<Program, ObjectError>> {
+    let entry = object.code.functions.iter().position(|function| function.name == name)?;
+    Some(lay_out(object, name, entry, kind, resolve))
+}
+
+fn lay_out(
+    object: &ObjectFile,
+    name: &str,
+    entry: usize,
+    kind: ProgramKind,
+    resolve: &dyn Resolve,
+) -> Result<Program, ObjectError> {
     let mut linker = Linker {
         object,
         resolve,
-        program: &image.name,
+        program: name,
         insns: Vec::new(),
         placed: Vec::new(),
         starts: HashMap::new(),
@@ -55,12 +81,8 @@ pub(super) fn link(
     }
     linker.connect();
     linker.agree(&kind)?;
-    let flags = match image.sleepable {
-        Sleepable::Yes => LoadFlags::SLEEPABLE,
-        Sleepable::No => LoadFlags::empty(),
-    };
     Ok(Program {
-        name: image.name.clone(),
+        name: name.to_owned(),
         kind,
         subprogs: linker.subprogs(),
         lines: linker.lines(),
@@ -68,7 +90,7 @@ pub(super) fn link(
         maps: object.maps.iter().map(|map| with_host_types(object, resolve.types(), &map.proto)).collect(),
         btf: object.btf.clone(),
         license: object.license,
-        flags,
+        flags: LoadFlags::empty(),
     })
 }
 
