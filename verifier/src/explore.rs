@@ -4,8 +4,10 @@
 //! everything reachable from there has been proved. Against an open state that would be circular; a path that is exactly
 //! where it was before therefore never ends, and is refused. Only `may_goto`, which ends by itself, closes such a circle.
 
+use opswap_bpf::insn::Reg;
 use opswap_bpf::{Insn, InsnIdx};
 
+use crate::limits::Pruning;
 use crate::liveness::Liveness;
 use crate::reject::Reason;
 use crate::state::covers::covers;
@@ -16,6 +18,11 @@ use crate::verified::Stats;
 
 /// Sees every state that is walked, before its instruction is simulated.
 pub trait Observer {
+    /// For each slot the registers that may still be read from there on: only these are compared and believed.
+    fn begin(&mut self, live: Vec<Vec<Reg>>) {
+        let _ = live;
+    }
+
     /// `state` holds just before the instruction at `at`.
     fn before(&mut self, at: InsnIdx, state: &VerifierState);
 
@@ -125,6 +132,11 @@ impl<'a, 'o> Explorer<'a, 'o> {
     pub(crate) fn run(mut self, entry: VerifierState) -> (Result<Explored, Failure>, Stats) {
         let first = Path { at: InsnIdx(0), state: entry, parent: None, fork: None, steps: 0 };
         let mut next = Some(first);
+        if let Some(observer) = &mut self.observer {
+            let slots = (0u32..).take(self.subject.program.insns.len()).map(InsnIdx);
+            let live = |at| Reg::ALL.into_iter().filter(|reg| self.liveness.at(at).contains(*reg)).collect();
+            observer.begin(slots.map(live).collect());
+        }
         while let Some(mut path) = next.take().or_else(|| self.waiting.pop()) {
             if let Err(reason) = self.walk(&mut path) {
                 let ways = self.ways(path.fork);
@@ -145,7 +157,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
             if self.stats.insns_processed > self.subject.limits.insns_processed {
                 return Err(Reason::TooComplex { processed: self.stats.insns_processed });
             }
-            if self.subject.cfg.is_prune_point(path.at) {
+            if self.subject.limits.pruning == Pruning::On && self.subject.cfg.is_prune_point(path.at) {
                 match self.visit(path) {
                     Visit::Go => {}
                     Visit::Covered => {

@@ -18,6 +18,15 @@ pub enum UnreachableCode {
     Allowed,
 }
 
+/// Whether a path ends where an explored state covers it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pruning {
+    /// It does.
+    On,
+    /// It does not: every path is walked to its end. Only for tests of pruning itself.
+    Off,
+}
+
 /// Budgets of one verification.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -37,6 +46,8 @@ pub struct Limits {
     pub immediates: ImmediateRules,
     /// Rules for unreachable code.
     pub unreachable: UnreachableCode,
+    /// Whether paths are pruned.
+    pub pruning: Pruning,
 }
 
 impl Default for Limits {
@@ -50,6 +61,7 @@ impl Default for Limits {
             subprogs: 256,
             immediates: ImmediateRules::Kernel,
             unreachable: UnreachableCode::Refused,
+            pruning: Pruning::On,
         }
     }
 }

@@ -3,4 +3,5 @@
 mod conformance;
 mod lab;
 mod reports;
+mod soundness;
 mod verdicts;
