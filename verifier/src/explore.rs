@@ -5,13 +5,13 @@
 //! where it was before therefore never ends, and is refused. Only `may_goto`, which ends by itself, closes such a circle.
 
 use opswap_bpf::insn::Reg;
-use opswap_bpf::{Insn, InsnIdx};
+use opswap_bpf::{Insn, InsnIdx, RecordId};
 
 use crate::limits::Pruning;
 use crate::liveness::Liveness;
 use crate::reject::Reason;
 use crate::state::covers::covers;
-use crate::state::{VerifierState, widen};
+use crate::state::{Region, VerifierState, widen};
 use crate::subject::Subject;
 use crate::transfer::{Step, Way, step};
 use crate::verified::Stats;
@@ -87,6 +87,29 @@ enum Visit {
     Endless,
 }
 
+/// What kind of pointer an instruction follows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    Context,
+    Record(RecordId),
+    Object,
+    /// Stack, maps, packets and other plain memory.
+    Memory,
+}
+
+/// The register through which an instruction accesses memory.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others access no memory")]
+fn base(insn: &Insn) -> Option<Reg> {
+    match insn {
+        Insn::Load { base, .. }
+        | Insn::Store { base, .. }
+        | Insn::Atomic { base, .. }
+        | Insn::LoadAcquire { base, .. }
+        | Insn::StoreRelease { base, .. } => Some(*base),
+        _ => None,
+    }
+}
+
 /// The walk.
 pub(crate) struct Explorer<'a, 'o> {
     subject: &'a Subject<'a>,
@@ -100,6 +123,8 @@ pub(crate) struct Explorer<'a, 'o> {
     stats: Stats,
     reached: Vec<bool>,
     stack_bytes: Vec<u32>,
+    /// What each instruction followed on the paths walked so far.
+    followed: Vec<Option<Followed>>,
     jumps: u32,
     /// Jumps and instructions when a state was kept last.
     last_kept: (u32, u32),
@@ -123,6 +148,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
             stats: Stats::default(),
             reached: vec![false; slots],
             stack_bytes: vec![0; subject.cfg.functions().len()],
+            followed: vec![None; slots],
             jumps: 0,
             last_kept: (0, 0),
         }
@@ -182,6 +208,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 Some(Insn::Exit) => self.note_stack(&path.state),
                 Some(_) | None => {}
             }
+            self.note_pointer(path)?;
             let stepped = step(self.subject, &mut path.state, path.at)?;
             path.steps += 1;
             match stepped {
@@ -254,6 +281,33 @@ impl<'a, 'o> Explorer<'a, 'o> {
             if let Some(bytes) = self.stack_bytes.get_mut(frame.subprog.index()) {
                 *bytes = (*bytes).max(used);
             }
+        }
+    }
+
+    /// An instruction that follows a context, record or object on one path follows the same kind on all: engines read each
+    /// kind in a way of its own.
+    fn note_pointer(&mut self, path: &Path) -> Result<(), Reason> {
+        let Some(base) = self.subject.program.insns.get(path.at.index()).and_then(base) else {
+            return Ok(());
+        };
+        let Some(pointer) = path.state.reg(base).as_pointer() else { return Ok(()) };
+        let kind = match pointer.to {
+            Region::Context => Followed::Context,
+            Region::Record { id, .. } => Followed::Record(id),
+            Region::Object(_) => Followed::Object,
+            Region::Stack(_)
+            | Region::MapPtr(_)
+            | Region::MapValue(_)
+            | Region::MapKey(_)
+            | Region::Memory { .. }
+            | Region::Packet { .. }
+            | Region::PacketEnd
+            | Region::Func(_) => Followed::Memory,
+        };
+        let Some(slot) = self.followed.get_mut(path.at.index()) else { return Ok(()) };
+        match slot.replace(kind) {
+            Some(before) if before != kind => Err(Reason::MixedPointers),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -121,6 +121,7 @@ impl Reason {
             | Self::NotExclusive { reg, .. }
             | Self::PossiblyNull { reg, .. }
             | Self::NotTrusted { reg }
+            | Self::SharedMemory { reg, .. }
             | Self::NotRcu { reg }
             | Self::WrongObject { reg, .. }
             | Self::NotAnObject { reg, .. }
@@ -405,7 +406,14 @@ reasons! {
     ReturnValue { fault: ReturnFault, min: i64, max: i64 } = Calls 26 EINVAL
         "return what the operation declares on every path";
 
+    /// The callee would hold a reference into a map's value, which other threads may change meanwhile
+    SharedMemory { reg: Reg, map: String } = Lifetime 8 EACCES
+        "other threads may change the value during the call: copy it to the stack first";
+
     // Structure.
+    /// One instruction follows pointers that are followed differently
+    MixedPointers = Registers 20 EINVAL
+        "let each path read through an instruction of its own";
     /// No instruction at all
     EmptyProgram = Structure 1 EINVAL
         "a program has at least an `exit`";

@@ -298,6 +298,10 @@ impl Reason {
             Self::AliasedArguments { name, first, second } => {
                 write!(f, "arg#{first} and arg#{second} of {name} may name the same object")
             }
+            Self::SharedMemory { reg, map } => {
+                write!(f, "{} points into a value of map {map}, which may change during the call", R(*reg))
+            }
+            Self::MixedPointers => f.write_str("same insn cannot be used with different pointers"),
             Self::StackPointerIntoCaller => {
                 f.write_str("cannot spill pointers to stack into stack frame of the caller")
             }

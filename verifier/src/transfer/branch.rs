@@ -130,6 +130,12 @@ fn compare_null(subject: &Subject<'_>, condition: Condition, pointer: &Pointer) 
     if pointer.trust == Trust::Untrusted && pointer.null == Nullness::NonNull {
         return Ok(Outcome::UNKNOWN);
     }
+    // The kernel knows these to be valid, too, but lets both ways be walked.
+    if matches!(pointer.to, Region::Context | Region::Stack(_) | Region::MapPtr(_) | Region::Func(_))
+        && pointer.null == Nullness::NonNull
+    {
+        return Ok(Outcome::UNKNOWN);
+    }
     if pointer.null == Nullness::NonNull {
         let way = if equal_way == Way::Jump { Way::Next } else { Way::Jump };
         return Ok(Outcome::Always { way, learned: Learned::Nothing });

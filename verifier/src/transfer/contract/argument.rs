@@ -11,7 +11,7 @@ use opswap_bpf::{BtfType, MapId, RefId, TypeRef};
 use super::{Callee, Contract, record};
 use crate::access::argument::{Demanded, Extent, check as check_memory};
 use crate::access::{check_number_alignment, object};
-use crate::host::PointerLeaks;
+use crate::host::{Aliasing, PointerLeaks};
 use crate::reject::Reason;
 use crate::state::{Pointer, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
@@ -264,9 +264,10 @@ fn check_memory_argument(
         true => Reason::InvalidMemoryPair { mem: index, len: usize::from(len.0), cause: Box::new(cause) },
         false => cause,
     };
-    check_memory(call.subject, call.state, Demanded { reg, size, access, init })
-        .map(Argument::Memory)
-        .map_err(pair)
+    let extent =
+        check_memory(call.subject, call.state, Demanded { reg, size, access, init }).map_err(pair)?;
+    check_unshared(call, reg)?;
+    Ok(Argument::Memory(extent))
 }
 
 /// Memory in the packet is for calls that take it, in programs that may use the packet directly.
@@ -283,7 +284,24 @@ fn check_fixed(call: &Call<'_>, arg: &ArgProto, reg: Reg, demanded: Demanded) ->
         return Ok(Argument::Plain);
     }
     check_packet(call, reg)?;
-    check_memory(call.subject, call.state, demanded).map(Argument::Memory)
+    let extent = check_memory(call.subject, call.state, demanded)?;
+    check_unshared(call, reg)?;
+    Ok(Argument::Memory(extent))
+}
+
+/// A kfunc holds Rust references during the call: nobody else may change what lies behind them.
+fn check_unshared(call: &Call<'_>, reg: Reg) -> Result<(), Reason> {
+    if !call.kfunc() || call.subject.policy.aliasing == Aliasing::Shared {
+        return Ok(());
+    }
+    let Some(Pointer { to: Region::MapValue(id), .. }) = call.state.reg(reg).as_pointer() else {
+        return Ok(());
+    };
+    let map = call.subject.map(*id)?;
+    if map.frozen.is_some() && map.flags & BPF_F_RDONLY_PROG != 0 {
+        return Ok(());
+    }
+    Err(Reason::SharedMemory { reg, map: map.name.clone() })
 }
 
 fn check_map(call: &Call<'_>, reg: Reg, shape: Option<(u32, u32)>) -> Result<Argument, Reason> {
