@@ -29,6 +29,10 @@ pub(crate) struct Cfg {
     functions: Vec<Function>,
     /// Slots where states are compared: targets of jumps, and where calls return to.
     prune: Vec<bool>,
+    /// Slots where a loop that ends by itself begins a round: `may_goto`, and calls that may run callbacks.
+    rounds: Vec<bool>,
+    /// Whether the program takes the address of a function.
+    callbacks: bool,
     /// Slots that some chain of edges reaches.
     reached: Vec<bool>,
 }
@@ -84,6 +88,11 @@ fn function_offset(insn: &Insn) -> Option<i32> {
     }
 }
 
+/// Whether an instruction calls the host.
+fn is_host_call(insn: &Insn) -> bool {
+    matches!(insn, Insn::Call { target: CallTarget::Helper(_) | CallTarget::Kfunc { .. } })
+}
+
 /// Refusal of a slot.
 type Refused = (InsnIdx, Reason);
 
@@ -99,7 +108,10 @@ impl Cfg {
         }
         check_wide_loads(program)?;
         let functions = find_functions(program, limits)?;
-        let mut cfg = Self { functions, prune: vec![false; slots], reached: vec![false; slots] };
+        let callbacks =
+            program.insns.iter().any(|insn| matches!(insn, Insn::LoadImm64 { imm: Imm64::Func(_), .. }));
+        let blank = || vec![false; slots];
+        let mut cfg = Self { functions, prune: blank(), rounds: blank(), callbacks, reached: blank() };
         cfg.check_bounds(program)?;
         cfg.reach(program);
         if limits.unreachable == UnreachableCode::Refused {
@@ -133,6 +145,11 @@ impl Cfg {
         self.prune.get(at.index()).copied().unwrap_or(false)
     }
 
+    /// Whether a loop that ends by itself begins a round at a slot.
+    pub(crate) fn is_round(&self, at: InsnIdx) -> bool {
+        self.rounds.get(at.index()).copied().unwrap_or(false)
+    }
+
     /// Every jump stays in its function, and no function's end falls through.
     fn check_bounds(&mut self, program: &Program) -> Result<(), Refused> {
         for function in &self.functions {
@@ -150,8 +167,10 @@ impl Cfg {
                     }
                     self.prune[to.index()] = true;
                 }
-                if let Insn::MayGoto { .. } = insn {
+                let runs = self.callbacks && is_host_call(insn);
+                if matches!(insn, Insn::MayGoto { .. }) || runs {
                     self.prune[at.index()] = true;
+                    self.rounds[at.index()] = true;
                 }
                 if matches!(insn, Insn::Call { target: CallTarget::Subprog(_) })
                     && let Some(prune) = self.prune.get_mut(at.next().index())

@@ -11,7 +11,7 @@ use crate::limits::Pruning;
 use crate::liveness::Liveness;
 use crate::reject::Reason;
 use crate::state::covers::covers;
-use crate::state::{Region, VerifierState, widen};
+use crate::state::{Region, Role, VerifierState, widen};
 use crate::subject::Subject;
 use crate::transfer::{Step, Way, step};
 use crate::verified::Stats;
@@ -216,7 +216,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 Step::Done => return Ok(()),
                 Step::Fork { to, way, other, state } => {
                     let mut state = *state;
-                    if let Some(Insn::MayGoto { .. }) = insn {
+                    if self.subject.cfg.is_round(path.at) {
                         self.widen(path.at, &mut state);
                     }
                     let other_way = if way == Way::Next { Way::Jump } else { Way::Next };
@@ -315,10 +315,10 @@ impl<'a, 'o> Explorer<'a, 'o> {
     fn visit(&mut self, path: &mut Path) -> Visit {
         let subject = self.subject;
         let slot = path.at.index();
-        let may_goto = matches!(subject.program.insns.get(slot), Some(Insn::MayGoto { .. }));
+        let round = subject.cfg.is_round(path.at);
         let every = subject.program.flags.contains(opswap_bpf::program::LoadFlags::TEST_STATE_FREQ);
         let (jumps, insns) = (self.jumps - self.last_kept.0, self.stats.insns_processed - self.last_kept.1);
-        let mut keep = every || may_goto || (jumps >= 2 && insns >= 8);
+        let mut keep = every || round || (jumps >= 2 && insns >= 8);
         let Some(list) = self.by_slot.get_mut(slot) else { return Visit::Go };
         let liveness = self.liveness;
         let mut index = list.len();
@@ -328,7 +328,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
             let live = |frame: usize| live_regs(liveness, &path.state, path.at, frame);
             if kept.open > 0 {
                 let turned = kept.may_goto_depth != path.state.may_goto_depth;
-                if may_goto && turned && covers(&kept.state, &path.state, live) {
+                if round && turned && covers(&kept.state, &path.state, live) {
                     kept.hits += 1;
                     return Visit::Covered;
                 }
@@ -338,7 +338,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 if same {
                     return Visit::Endless;
                 }
-                if !every && !may_goto && jumps < 20 && insns < 100 {
+                if !every && !round && jumps < 20 && insns < 100 {
                     keep = false;
                 }
             } else if covers(&kept.state, &path.state, live) {
@@ -346,7 +346,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 return Visit::Covered;
             }
             kept.misses += 1;
-            let patience = if may_goto && kept.open > 0 { 64 } else { 3 };
+            let patience = if round && kept.open > 0 { 64 } else { 3 };
             if kept.misses > kept.hits * patience + patience {
                 list.remove(index);
             }
@@ -390,7 +390,12 @@ fn live_regs(
     frame: usize,
 ) -> crate::liveness::LiveRegs {
     match state.frames().get(frame + 1) {
-        Some(callee) => callee.return_to.map_or(crate::liveness::LiveRegs::ALL, |to| liveness.of_caller(to)),
+        Some(callee) => match (callee.return_to, callee.role) {
+            (Some(to), Role::Called) => liveness.of_caller(to),
+            // The call is simulated again when the callback returns: with the same arguments.
+            (Some(to), Role::Callback { .. }) => liveness.at(to),
+            (None, _) => crate::liveness::LiveRegs::ALL,
+        },
         None => liveness.at(at),
     }
 }

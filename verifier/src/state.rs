@@ -34,8 +34,24 @@ pub struct Frame {
     pub stack: Stack,
     /// Which subprogram runs.
     pub subprog: SubprogId,
-    /// Where its caller goes on; `None` in the entry's frame.
+    /// Where its caller goes on; `None` in the entry's frame. A callback goes back to the call that runs it.
     pub return_to: Option<InsnIdx>,
+    /// Who called it.
+    pub role: Role,
+}
+
+/// Who called a subprogram.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// The program itself, or the host at the program's entry.
+    Called,
+    /// A function of the host that was given its address, and understands results in `min..=max`.
+    Callback {
+        /// Least result.
+        min: i64,
+        /// Greatest result.
+        max: i64,
+    },
 }
 
 impl Frame {
@@ -43,7 +59,7 @@ impl Frame {
     pub fn new(number: u8, subprog: SubprogId, return_to: Option<InsnIdx>) -> Self {
         let mut regs = [RegState::NotInit; 11];
         regs[Reg::FP.index()] = RegState::Pointer(Pointer::new(Region::Stack(number)));
-        Self { regs, stack: Stack::default(), subprog, return_to }
+        Self { regs, stack: Stack::default(), subprog, return_to, role: Role::Called }
     }
 
     /// What a register holds.
@@ -334,9 +350,7 @@ pub enum Known {
 
 /// Loosens the numbers of `new` that are not those of `old`: a bound that moved is given up, one that held is kept.
 pub(crate) fn widen(old: &VerifierState, new: &mut VerifierState) {
-    if old.frames.len() != new.frames.len() {
-        return;
-    }
+    // A callback's own frame is new in every round.
     for (old, new) in old.frames.iter().zip(&mut new.frames) {
         let frame = Rc::make_mut(new);
         for (old, new) in old.regs.iter().zip(&mut frame.regs) {

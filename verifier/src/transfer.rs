@@ -107,12 +107,12 @@ pub(crate) fn step(subject: &Subject<'_>, state: &mut VerifierState, at: InsnIdx
                 return Ok(Step::To(call::apply(state, entered)));
             }
             CallTarget::Kfunc { id, module } => {
-                let checked = kfunc::check(subject, state, *id, *module)?;
-                contract::apply(subject, state, checked, at);
+                let checked = kfunc::check(subject, state, *id, *module, at)?;
+                return Ok(call_host(subject, state, checked, at));
             }
             CallTarget::Helper(id) => {
-                let checked = helper::check(subject, state, *id)?;
-                contract::apply(subject, state, checked, at);
+                let checked = helper::check(subject, state, *id, at)?;
+                return Ok(call_host(subject, state, checked, at));
             }
         },
         Insn::CallReg { .. } => return Err(Reason::IndirectCall),
@@ -122,6 +122,23 @@ pub(crate) fn step(subject: &Subject<'_>, state: &mut VerifierState, at: InsnIdx
         }
     }
     Ok(Step::To(at.next()))
+}
+
+/// A callback may run before the call returns, and the call then goes on where it was.
+fn call_host(
+    subject: &Subject<'_>,
+    state: &mut VerifierState,
+    mut checked: contract::Checked,
+    at: InsnIdx,
+) -> Step {
+    let running = checked.take_callback().map(|entered| entered.state(state));
+    contract::apply(subject, state, checked, at);
+    match running {
+        None => Step::To(at.next()),
+        Some((start, inside)) => {
+            Step::Fork { to: at.next(), way: Way::Next, other: start, state: Box::new(inside) }
+        }
+    }
 }
 
 fn jump(at: InsnIdx, offset: i32) -> Result<Step, Reason> {

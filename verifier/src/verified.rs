@@ -1,6 +1,6 @@
 //! [`VerifiedProgram`]: the proof as a type, with every fact that the JIT may rely on.
 
-use opswap_bpf::insn::CallTarget;
+use opswap_bpf::insn::{CallTarget, Imm64};
 use opswap_bpf::{EntryProto, Insn, InsnIdx, Program, SubprogId};
 
 use crate::cfg::Cfg;
@@ -115,7 +115,9 @@ pub(crate) fn check_stack_depth(subject: &Subject<'_>, stack_bytes: &[u32]) -> R
     let mut calls: Vec<Vec<usize>> = vec![Vec::new(); functions.len()];
     for (index, insn) in (0u32..).zip(&subject.program.insns) {
         let at = InsnIdx(index);
-        if let Insn::Call { target: CallTarget::Subprog(offset) } = insn {
+        if let Insn::Call { target: CallTarget::Subprog(offset) }
+        | Insn::LoadImm64 { imm: Imm64::Func(offset), .. } = insn
+        {
             let callee = at.jump(*offset).and_then(|to| subject.cfg.function_at(to));
             let caller = subject.cfg.function_of(at);
             if let (Some(callee), Some(calls)) = (callee, calls.get_mut(caller.index())) {

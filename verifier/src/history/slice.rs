@@ -68,7 +68,7 @@ impl Open {
             self.reference = None;
             return;
         }
-        if let Some(way) = moment.way {
+        if let (Some(way), Insn::Branch { .. } | Insn::MayGoto { .. }) = (moment.way, insn) {
             if self.reference.is_some() || self.compares(insn, moment.depth) {
                 let held = if way == Way::Jump { Held::Yes } else { Held::No };
                 event(What::Branch { held });

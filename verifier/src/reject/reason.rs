@@ -410,6 +410,13 @@ reasons! {
     SharedMemory { reg: Reg, map: String } = Lifetime 8 EACCES
         "other threads may change the value during the call: copy it to the stack first";
 
+    /// The argument is not the address of a subprogram
+    NotAFunction { arg: usize } = Calls 27 EINVAL
+        "pass a static subprogram of the program";
+    /// A callback returns something else than the caller understands
+    CallbackReturn { fault: ReturnFault, min: i64, max: i64 } = Calls 28 EINVAL
+        "return 0 to go on, or 1 to stop";
+
     // Structure.
     /// One instruction follows pointers that are followed differently
     MixedPointers = Registers 20 EINVAL

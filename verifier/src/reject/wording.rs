@@ -384,12 +384,13 @@ impl Reason {
                     f.write_str("cannot call GPL-restricted function from non-GPL compatible program")
                 }
             },
-            Self::ReturnValue { fault, min, max } => match fault {
+            Self::NotAFunction { arg } => write!(f, "arg{arg} expected pointer to func"),
+            Self::ReturnValue { fault, min, max } | Self::CallbackReturn { fault, min, max } => match fault {
                 ReturnFault::NotANumber { kind } => {
-                    write!(f, "At program exit the register R0 is not a known value ({kind})")
+                    write!(f, "{} the register R0 is not a known value ({kind})", self.leaving())
                 }
                 ReturnFault::Range { smin, smax } => {
-                    f.write_str("At program exit the register R0 has")?;
+                    write!(f, "{} the register R0 has", self.leaving())?;
                     if *smin > i64::MIN {
                         write!(f, " smin={smin}")?;
                     }
@@ -475,6 +476,11 @@ impl Reason {
             Self::Internal { what } => write!(f, "verifier internal error: {what}"),
             _ => self.unnamed(f),
         }
+    }
+
+    /// What is left.
+    fn leaving(&self) -> &'static str {
+        if matches!(self, Self::CallbackReturn { .. }) { "At callback return" } else { "At program exit" }
     }
 
     /// A cause whose text stands in another group; only a mistake in this file leads here.

@@ -54,7 +54,7 @@ pub(crate) fn covers(old: &VerifierState, new: &VerifierState, live: impl Fn(usi
     }
     let frames = old.frames().iter().zip(new.frames()).enumerate();
     for (at, (old, new)) in frames {
-        if old.subprog != new.subprog || old.return_to != new.return_to {
+        if old.subprog != new.subprog || old.return_to != new.return_to || old.role != new.role {
             return false;
         }
         if !regs_cover(old, new, live(at), &mut ids) || !stack_covers(&old.stack, &new.stack, &mut ids) {

@@ -5,12 +5,14 @@
 //! | `argument` | one argument against its [`ArgKind`] |
 //! | `aliasing` | arguments of one call against each other |
 //! | `record` | records, reserved memory and the stack as arguments |
+//! | `callback` | subprograms that the callee runs |
 //! | `effect` | what the call ends and what it returns |
 //!
 //! kfuncs and helpers differ in who may call them and in the kernel's wording; everything else is shared.
 
 mod aliasing;
 mod argument;
+mod callback;
 mod effect;
 mod record;
 
@@ -18,7 +20,7 @@ use opswap_bpf::insn::Reg;
 use opswap_bpf::map::MapKind;
 use opswap_bpf::program::License;
 use opswap_bpf::proto::{ArgKind, ArgProto, HelperEffects, Intrinsic, KfuncFlags, RetProto, Sleepable};
-use opswap_bpf::{HelperId, KfuncId};
+use opswap_bpf::{HelperId, InsnIdx, KfuncId};
 
 use crate::reject::{Reason, Section};
 use crate::state::VerifierState;
@@ -78,6 +80,7 @@ pub(super) fn check(
     subject: &Subject<'_>,
     state: &VerifierState,
     contract: &Contract<'_>,
+    at: InsnIdx,
 ) -> Result<Checked, Reason> {
     let registers = contract.registers()?;
     if contract.effects.contains(HelperEffects::GPL_ONLY) && subject.program.license != License::Gpl {
@@ -90,7 +93,9 @@ pub(super) fn check(
         arguments.push(argument::check(&call, index)?);
     }
     aliasing::check(subject, state, contract, &arguments)?;
-    effect::check(subject, state, contract, &registers, arguments)
+    let callback = callback::check(subject, state, contract, &registers, &arguments, at)?;
+    let checked = effect::check(subject, state, contract, &registers, arguments)?;
+    Ok(checked.running(callback))
 }
 
 /// Calls that sleep, and calls that need an RCU section.
@@ -150,6 +155,9 @@ fn check_supported(contract: &Contract<'_>) -> Result<(), Reason> {
             | Intrinsic::PreemptEnable
             | Intrinsic::MapLookup
             | Intrinsic::MapUpdate
+            | Intrinsic::Loop
+            | Intrinsic::ForEach
+            | Intrinsic::CallOnce
             | Intrinsic::TailCall
             | Intrinsic::Reserve,
         ) => Ok(()),

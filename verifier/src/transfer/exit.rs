@@ -9,11 +9,13 @@ use super::{Step, readable};
 use crate::access::object;
 use crate::host::PointerLeaks;
 use crate::reject::{Reason, ReturnFault, Section};
-use crate::state::{RegState, Region, Trust, VerifierState};
+use crate::state::{RefKind, Reference, RegState, Region, Role, Trust, VerifierState};
 use crate::subject::Subject;
 
 /// A legal return.
 pub(super) enum Leaving {
+    /// From a callback to the call that runs it.
+    Callback { to: InsnIdx },
     /// To the caller, with `R0`.
     Subprogram { to: InsnIdx, value: RegState },
     /// Out of the program.
@@ -21,6 +23,10 @@ pub(super) enum Leaving {
 }
 
 pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leaving, Reason> {
+    if let (Some(to), Role::Callback { min, max }) = (state.frame().return_to, state.frame().role) {
+        check_callback(state, min, max)?;
+        return Ok(Leaving::Callback { to });
+    }
     if let Some(to) = state.frame().return_to {
         let value = *state.reg(Reg::R0);
         if let RegState::Pointer(pointer) = value
@@ -41,10 +47,8 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
         }
         Err(_) => None,
     };
-    let leak = state
-        .refs()
-        .iter()
-        .find(|reference| reference.kind == crate::state::RefKind::Owned && Some(reference.id) != given);
+    let leak =
+        state.refs().iter().find(|reference| reference.kind == RefKind::Owned && Some(reference.id) != given);
     if let Some(leak) = leak {
         return Err(Reason::UnreleasedReference { id: leak.id, at: leak.at });
     }
@@ -63,12 +67,31 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
 pub(super) fn apply(state: &mut VerifierState, leaving: Leaving) -> Step {
     match leaving {
         Leaving::Program => Step::Done,
+        Leaving::Callback { to } => {
+            state.pop();
+            Step::To(to)
+        }
         Leaving::Subprogram { to, value } => {
             state.pop();
             state.set(Reg::R0, value);
             Step::To(to)
         }
     }
+}
+
+/// A callback gives back what it acquired, and returns a number that its caller understands.
+fn check_callback(state: &VerifierState, min: i64, max: i64) -> Result<(), Reason> {
+    let own = |reference: &&Reference| reference.kind == RefKind::Owned && reference.frame == state.depth();
+    if let Some(leak) = state.refs().iter().find(own) {
+        return Err(Reason::UnreleasedReference { id: leak.id, at: leak.at });
+    }
+    let value = readable(state, Reg::R0)?;
+    let fault = match value.as_scalar() {
+        Some(number) if number.smin() >= min && number.smax() <= max => return Ok(()),
+        Some(number) => ReturnFault::Range { smin: number.smin(), smax: number.smax() },
+        None => ReturnFault::NotANumber { kind: value.kernel_name() },
+    };
+    Err(Reason::CallbackReturn { fault, min, max })
 }
 
 /// The result fits the entry's rule; gives the reference that the caller takes over.

@@ -1,6 +1,6 @@
 //! Calls of helpers: is there one with this number, and may this program call it?
 
-use opswap_bpf::HelperId;
+use opswap_bpf::{HelperId, InsnIdx};
 
 use super::contract::{self, Callee, Checked, Contract};
 use crate::reject::Reason;
@@ -25,6 +25,11 @@ pub(super) fn contract<'a>(subject: &Subject<'a>, id: HelperId) -> Result<Contra
     })
 }
 
-pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, id: HelperId) -> Result<Checked, Reason> {
-    contract::check(subject, state, &contract(subject, id)?)
+pub(super) fn check(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    id: HelperId,
+    at: InsnIdx,
+) -> Result<Checked, Reason> {
+    contract::check(subject, state, &contract(subject, id)?, at)
 }

@@ -1,7 +1,7 @@
 //! Calls of kfuncs: is there one with this id, and may this program call it?
 
-use opswap_bpf::KfuncId;
 use opswap_bpf::proto::HelperEffects;
+use opswap_bpf::{InsnIdx, KfuncId};
 
 use super::contract::{self, Callee, Checked, Contract};
 use crate::reject::Reason;
@@ -31,6 +31,7 @@ pub(super) fn check(
     state: &VerifierState,
     id: KfuncId,
     module: i16,
+    at: InsnIdx,
 ) -> Result<Checked, Reason> {
-    contract::check(subject, state, &contract(subject, id, module)?)
+    contract::check(subject, state, &contract(subject, id, module)?, at)
 }

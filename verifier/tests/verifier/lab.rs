@@ -181,6 +181,9 @@ fn kfuncs(types: &Types) -> Vec<KfuncProto> {
     add("current_peer", vec![], returns(peer, RetTrust::Trusted, NULLABLE), KfuncFlags::RET_NULL, None);
     add("rcu_peer", vec![], returns(peer, RetTrust::Rcu, NULLABLE), KfuncFlags::RET_NULL, None);
     add("packet_from", vec![of("packet", packet, trusted)], tied(NULLABLE), KfuncFlags::RET_NULL, None);
+    let args = vec![self::number(Size::DW), ArgKind::Passed(ArgIdx(1))];
+    let each = vec![arg("body", ArgKind::Callback { args }), arg("with", ArgKind::Any)];
+    add("each", each, VOID, none, None);
     all
 }
 

@@ -60,7 +60,15 @@ impl Watcher<'_> {
             RegState::Pointer(pointer) => match pointer.to {
                 Region::Context => MEMORY,
                 Region::Stack(frame) => self.frames[usize::from(frame)],
-                other => panic!("no such pointer is given: {other:?}"),
+                Region::MapPtr(_)
+                | Region::MapValue(_)
+                | Region::MapKey(_)
+                | Region::Object(_)
+                | Region::Memory { .. }
+                | Region::Packet { .. }
+                | Region::PacketEnd
+                | Region::Record { .. }
+                | Region::Func(_) => panic!("no such pointer is given: {pointer:?}"),
             },
         };
         let RegState::Pointer(pointer) = reg else { return false };
@@ -89,7 +97,7 @@ impl Watch for Watcher<'_> {
 fn entry() -> EntryProto {
     EntryProto {
         name: "random".into(),
-        context: ContextLayout::Memory {
+        context: ContextLayout::Buffer {
             size: u32::try_from(BYTES).expect("small"),
             access: MemAccess::ReadWrite,
         },
@@ -105,7 +113,7 @@ fn run(insns: &[Insn], believed: &Believed, seed: u64) -> Result<(), String> {
     let content = (0..BYTES).map(|_| u8::try_from(rng.edge() & 0xff).unwrap_or(0)).collect();
     let mut memory = Regions::new().with("context", MEMORY, content, Protection::ReadWrite);
     let mut watcher = Watcher { believed, frames: Vec::new() };
-    let args: Args = [MEMORY, 0, 0, 0, 0];
+    let args: Args = [MEMORY, BYTES as u64, 0, 0, 0];
     let calls: &mut dyn Calls = &mut NoCalls;
     let machine = Machine::new(insns, &mut memory, Budget { instructions: 200_000, ..Budget::default() });
     machine.observed_by(&mut watcher).run(args, calls).map(|_| ()).map_err(|trap| trap.to_string())
@@ -123,6 +131,7 @@ fn mutate(insns: &mut [Insn], rng: &mut Rng) {
         let other = insns[rng.below(u32::try_from(insns.len()).expect("small")) as usize];
         let fixed = |insn: &Insn| matches!(insn, Insn::LoadImm64 { .. } | Insn::LoadImm64Tail);
         let (change, edge) = (rng.below(4), rng.edge_imm());
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others stay as they are")]
         match &mut insns[at] {
             Insn::Alu { src: src @ Src::Imm(_), .. } | Insn::Branch { src: src @ Src::Imm(_), .. }
                 if change == 0 =>
@@ -164,8 +173,15 @@ fn campaign(first: u64, count: u64, mutants: bool) -> u64 {
         let (verdict, _) = verify_observed(program(), &host, &limits(), &mut believed);
         match verdict {
             Ok(_) => accepted += 1,
-            // Every number is told apart from every other: some loops are too much.
-            Err(rejection) if mutants || rejection.category() == Category::Budget => continue,
+            // Every number is told apart from every other: some loops are too much. And a counter that a `may_goto` loop
+            // around it loosened no longer shows that its own loop ends.
+            Err(rejection)
+                if mutants
+                    || rejection.category() == Category::Budget
+                    || rejection.reason.name() == "InfiniteLoop" =>
+            {
+                continue;
+            }
             Err(rejection) => panic!("seed {seed}: {rejection} at {}", rejection.at),
         }
         for input in 0..2 {

@@ -47,6 +47,7 @@ fn taken(argument: &Argument) -> Option<RefId> {
     match argument {
         Argument::Object { pointer, demand: Demand::Exclusive | Demand::Owned, .. } => pointer.trust.root(),
         Argument::Plain
+        | Argument::Callback(_)
         | Argument::Constant(_)
         | Argument::Map(_)
         | Argument::Memory(_)
@@ -58,7 +59,7 @@ fn hangs_on(state: &VerifierState, argument: &Argument, object: RefId) -> bool {
     let root = match argument {
         Argument::Object { pointer, .. } => pointer.trust.root(),
         Argument::Memory(extent) => extent.root,
-        Argument::Plain | Argument::Constant(_) | Argument::Map(_) => None,
+        Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => None,
     };
     root.is_some_and(|root| state.refs().descends(root, object))
 }

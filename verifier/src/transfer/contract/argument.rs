@@ -6,7 +6,7 @@ use opswap_bpf::proto::{
     ArgIdx, ArgKind, ArgProto, Demand, FieldAccess, HelperEffects, MemAccess, MemInit, MemSize, Nullness,
     SizeRule,
 };
-use opswap_bpf::{BtfType, MapId, RefId, TypeRef};
+use opswap_bpf::{BtfType, MapId, RefId, SubprogId, TypeRef};
 
 use super::{Callee, Contract, record};
 use crate::access::argument::{Demanded, Extent, check as check_memory};
@@ -39,6 +39,8 @@ pub(super) enum Argument {
     Map(MapId),
     /// Memory that the callee sees.
     Memory(Extent),
+    /// A subprogram that the callee runs.
+    Callback(SubprogId),
     /// A host object.
     Object {
         /// The register.
@@ -125,7 +127,7 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
         ArgKind::Dynptr(_) => Err(Reason::Unsupported { what: "dynptr arguments" }),
         ArgKind::Iter { .. } => Err(Reason::Unsupported { what: "iterator arguments" }),
-        ArgKind::Callback { .. } => Err(Reason::Unsupported { what: "callback arguments" }),
+        ArgKind::Callback { .. } => check_callback(call, index, reg),
         ArgKind::OwnedObject => Err(Reason::Unsupported { what: "arguments that own any object" }),
     }
 }
@@ -149,6 +151,20 @@ fn check_legal(call: &Call<'_>, index: usize, reg: Reg, legal: &[u64]) -> Result
         Some(number) if legal.contains(&number) => Ok(Argument::Constant(number)),
         Some(_) | None => Err(Reason::IllegalFlags { name: call.contract.name.to_owned(), arg: index }),
     }
+}
+
+fn check_callback(call: &Call<'_>, index: usize, reg: Reg) -> Result<Argument, Reason> {
+    let value = readable(call.state, reg)?;
+    if let RegState::Pointer(Pointer { to: Region::Func(id), .. }) = value
+        && value.as_pointer().and_then(Pointer::fixed_offset) == Some(0)
+    {
+        return Ok(Argument::Callback(*id));
+    }
+    Err(if call.kfunc() {
+        Reason::NotAFunction { arg: index }
+    } else {
+        Reason::WrongArgument { reg, kind: value.kernel_name(), expected: "func" }
+    })
 }
 
 fn constant(call: &Call<'_>, reg: Reg) -> Result<u64, Reason> {

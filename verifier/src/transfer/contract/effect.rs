@@ -7,8 +7,8 @@ use opswap_bpf::proto::{
 };
 use opswap_bpf::{InsnIdx, RefId};
 
-use super::Contract;
 use super::argument::Argument;
+use super::{Contract, callback};
 use crate::domain::Scalar;
 use crate::reject::Reason;
 use crate::state::{Pointer, RefKind, RegState, Region, Trust, VerifierState};
@@ -24,6 +24,19 @@ pub(crate) struct Checked {
     result: Outcome,
     intrinsic: Option<Intrinsic>,
     effects: HelperEffects,
+    callback: Option<callback::Entered>,
+}
+
+impl Checked {
+    /// Adds the callback that the call runs.
+    pub(super) fn running(self, callback: Option<callback::Entered>) -> Self {
+        Self { callback, ..self }
+    }
+
+    /// The callback that the call runs.
+    pub(crate) fn take_callback(&mut self) -> Option<callback::Entered> {
+        self.callback.take()
+    }
 }
 
 /// What `R0` holds.
@@ -107,9 +120,11 @@ pub(super) fn check(
         RetKind::MapValue => {
             let map = arguments.iter().find_map(|argument| match argument {
                 Argument::Map(map) => Some(*map),
-                Argument::Plain | Argument::Constant(_) | Argument::Memory(_) | Argument::Object { .. } => {
-                    None
-                }
+                Argument::Plain
+                | Argument::Callback(_)
+                | Argument::Constant(_)
+                | Argument::Memory(_)
+                | Argument::Object { .. } => None,
             });
             let map =
                 map.ok_or(Reason::Internal { what: "a contract returns a map's value but takes no map" })?;
@@ -130,7 +145,13 @@ pub(super) fn check(
             Outcome::Value(RegState::Pointer(Pointer::new(Region::MapValue(map)).nullable(null)))
         }
     };
-    Ok(Checked { arguments, result, intrinsic: contract.intrinsic, effects: contract.effects })
+    Ok(Checked {
+        arguments,
+        result,
+        intrinsic: contract.intrinsic,
+        effects: contract.effects,
+        callback: None,
+    })
 }
 
 /// A map whose values are plain memory of the size that its shape says.
@@ -184,7 +205,14 @@ fn constant(contract: &Contract<'_>, arguments: &[Argument], index: ArgIdx) -> R
         Some(Argument::Constant(size)) => {
             u32::try_from(*size).map_err(|_| Reason::ResultTooLarge { name: contract.name.to_owned() })
         }
-        Some(Argument::Plain | Argument::Map(_) | Argument::Memory(_) | Argument::Object { .. }) | None => {
+        Some(
+            Argument::Plain
+            | Argument::Callback(_)
+            | Argument::Map(_)
+            | Argument::Memory(_)
+            | Argument::Object { .. },
+        )
+        | None => {
             let reg = Reg::ARGS.get(usize::from(index.0)).copied().unwrap_or(Reg::R1);
             Err(Reason::NotConstant { reg })
         }
@@ -212,7 +240,7 @@ fn borrowed(arguments: &[Argument], tie: ArgIdx, pointer: Pointer) -> Outcome {
             None => plain(Trust::Untrusted),
         },
         // NULL was given, or something without a life time.
-        Some(Argument::Plain | Argument::Constant(_)) => plain(Trust::Untrusted),
+        Some(Argument::Plain | Argument::Constant(_) | Argument::Callback(_)) => plain(Trust::Untrusted),
         Some(Argument::Map(_)) => plain(Trust::Trusted),
         None => Outcome::Value(RegState::NotInit),
     }
@@ -238,7 +266,7 @@ pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: C
                     Demand::Trusted | Demand::Rcu | Demand::Untrusted => state.end_loans(root, gone),
                 }
             }
-            Argument::Plain | Argument::Constant(_) | Argument::Map(_) => {}
+            Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => {}
         }
     }
     // Another program may run, and come back here if this is a subprogram.
