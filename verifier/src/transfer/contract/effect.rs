@@ -139,7 +139,7 @@ pub(super) fn check(
                     }
                 };
                 let (intrinsic, effects) = (contract.intrinsic, contract.effects);
-                return Ok(Checked { arguments, result, intrinsic, effects });
+                return Ok(Checked { arguments, result, intrinsic, effects, callback: None });
             }
             check_value_map(subject, contract, map)?;
             Outcome::Value(RegState::Pointer(Pointer::new(Region::MapValue(map)).nullable(null)))
