@@ -47,13 +47,13 @@ impl Slot {
         matches!(self.spill.as_deref(), Some(RegState::Pointer(_)))
     }
 
-    /// Forgets the spilled register; its bytes become plain ones.
+    /// Forgets the spilled register; its bytes become plain ones, but those of a pointer must not be read as a number.
     fn dissolve(&mut self) {
         let Some(reg) = self.spill.take() else { return };
         let plain = match *reg {
-            RegState::NotInit => Byte::Invalid,
+            RegState::NotInit | RegState::Pointer(_) => Byte::Invalid,
             RegState::Scalar(_) if reg.is_null() => Byte::Zero,
-            RegState::Scalar(_) | RegState::Pointer(_) => Byte::Misc,
+            RegState::Scalar(_) => Byte::Misc,
         };
         for byte in &mut self.bytes {
             if *byte == Byte::Spill {
