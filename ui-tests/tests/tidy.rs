@@ -33,6 +33,7 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/interpret.rs",
     "runtime/src/maps/memory.rs",
     "runtime/src/private/op.rs",
+    "runtime/src/private/raw.rs",
     "runtime/src/private/shim.rs",
     "runtime/src/types/special.rs",
     "runtime/src/program.rs",
@@ -48,6 +49,7 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/types/op.rs",
     "runtime/src/types/pod.rs",
     "runtime/src/types/pointee.rs",
+    "runtime/src/types/raw.rs",
     "runtime/src/types/rcu.rs",
     "runtime/src/types/ret.rs",
 ];

@@ -1,6 +1,7 @@
 //! Slots and links, with entries written by hand in place of compiled programs.
 
 mod life;
+mod model;
 mod storm;
 
 use std::cell::{Cell, RefCell};
