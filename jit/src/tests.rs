@@ -8,3 +8,4 @@ mod golden;
 mod harness;
 mod idioms;
 mod matrix;
+mod validator;

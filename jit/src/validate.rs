@@ -6,9 +6,13 @@
 //! - every direct call meets the start of an instruction, or a function that the linker named;
 //! - indirect calls go through `r11` straight after it was loaded with such a function; there are no indirect jumps;
 //! - `rsp` changes only by prologues, epilogues and calls, and `r12` only where the run's header is set or restored;
+//! - memory at `rsp` is never named, memory at `r12` only by the test of the abort flag, and memory at a fixed distance from
+//!   `rbp` lies in the BPF stack below it;
 //! - nothing runs off the end.
 
-use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register};
+use iced_x86::{
+    Code, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
+};
 use opswap_bpf::Insn;
 use opswap_bpf::insn::CallTarget;
 use opswap_verifier::VerifiedProgram;
@@ -48,6 +52,7 @@ pub(crate) fn check(executable: &Executable, insns: &[Insn], linker: &dyn Linker
         checker.known(instruction)?;
         checker.targets(instruction, previous)?;
         checker.registers(instruction)?;
+        checker.memory(instruction)?;
         previous = Some(instruction);
     }
     match previous.map(Instruction::flow_control) {
@@ -69,6 +74,9 @@ fn host_functions(insns: &[Insn], linker: &dyn Linker) -> Vec<u64> {
     };
     insns.iter().filter_map(address).map(|address| address.0 as u64).collect()
 }
+
+/// Where a function's BPF stack and loop counter lie, from `rbp` (Linux: `MAX_BPF_STACK`, 512 bytes, and 8).
+const BELOW_FRAME_POINTER: std::ops::Range<i64> = -520..0;
 
 /// Every instruction that this crate emits.
 const EMITTED: &[Mnemonic] = {
@@ -196,8 +204,8 @@ impl Checker<'_> {
                 mnemonic,
                 Mnemonic::Push | Mnemonic::Pop | Mnemonic::Leave | Mnemonic::Call | Mnemonic::Ret
             );
-            let reserve = mnemonic == Mnemonic::Sub && instruction.op1_kind() != iced_x86::OpKind::Register;
-            let release = mnemonic == Mnemonic::Add && instruction.op1_kind() != iced_x86::OpKind::Register;
+            let reserve = mnemonic == Mnemonic::Sub && instruction.op1_kind() != OpKind::Register;
+            let release = mnemonic == Mnemonic::Add && instruction.op1_kind() != OpKind::Register;
             if !(stack || reserve || release) {
                 return Err(self.flaw(instruction, "rsp changes outside a prologue or epilogue"));
             }
@@ -211,5 +219,26 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    fn memory(&self, instruction: &Instruction) -> Result<(), Flaw> {
+        let named = (0..instruction.op_count()).any(|operand| instruction.op_kind(operand) == OpKind::Memory);
+        if !named || instruction.mnemonic() == Mnemonic::Lea || instruction.mnemonic() == Mnemonic::Nop {
+            return Ok(());
+        }
+        let distance = instruction.memory_displacement64().cast_signed();
+        let (base, index) = (instruction.memory_base(), instruction.memory_index());
+        if base == Register::RSP {
+            Err(self.flaw(instruction, "memory at rsp"))
+        } else if (base == Register::R12 || index == Register::R12)
+            && !(instruction.code() == Code::Cmp_rm32_imm8 && distance == 0 && index == Register::None)
+        {
+            Err(self.flaw(instruction, "memory at r12 that is not the abort flag"))
+        } else if base == Register::RBP && index == Register::None && !BELOW_FRAME_POINTER.contains(&distance)
+        {
+            Err(self.flaw(instruction, format!("{distance:+} from rbp is no stack of the program")))
+        } else {
+            Ok(())
+        }
     }
 }
