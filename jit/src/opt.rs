@@ -4,7 +4,7 @@
 //! | pass | does |
 //! |---|---|
 //! | `combine` | shift pairs become moves that clear or copy upper bits; shift-shift-or becomes a rotation |
-//! | `forward` | follows copies and sums through each block: operands move into addresses, `lea` replaces move-and-add |
+//! | `forward` | follows copies and sums through each block: operands move into addresses, `lea` replaces move-and-add, stack slots that are still in a register (`slots`) are not read again |
 //! | `dead` | drops what nobody reads any more |
 //! | `jumps` | a branch over a jump becomes one inverted branch; jumps to jumps go straight on |
 //!
@@ -16,6 +16,7 @@ mod flow;
 mod forward;
 mod jumps;
 mod liveness;
+mod slots;
 mod upper;
 
 use std::ops::Range;

@@ -9,13 +9,15 @@ use opswap_bpf::insn::{AluOp, Reg, Size, Src, SxBits, Width};
 
 use crate::ir::{Address, Op, RegSet, Scale};
 use crate::opt::flow::Flow;
+use crate::opt::slots::Slots;
 use crate::opt::upper;
 
 /// Rewrites `ops`; `upper` has the registers with a zero upper half at the start of each block, `live` what is read after
 /// each slot.
 pub(super) fn forward(ops: &mut [Op], flow: &Flow, upper: &[RegSet], live: &[RegSet]) {
     for (block, &upper) in flow.blocks.iter().zip(upper) {
-        let mut state = State { forms: [Form::Unknown; 11], upper, live: RegSet::ALL };
+        let mut state =
+            State { forms: [Form::Unknown; 11], upper, live: RegSet::ALL, slots: Slots::default() };
         for slot in block.slots.clone() {
             state.live = live[slot];
             ops[slot] = state.step(&ops[slot]);
@@ -39,6 +41,8 @@ struct State {
     upper: RegSet,
     /// Registers that are read after the present slot.
     live: RegSet,
+    /// Stack slots whose content is in a register.
+    slots: Slots,
 }
 
 /// An operation in its new shape, and what its result equals (in terms of the registers before it).
@@ -91,6 +95,7 @@ impl State {
         let Rewritten { op, form } = self.rewrite(op);
         let writes = op.effects().writes;
         self.upper = upper::after(&op, self.upper);
+        self.slots.after(&op);
         for reg in Reg::ALL {
             let stale = match self.forms[reg.index()] {
                 Form::Unknown => false,
@@ -149,7 +154,12 @@ impl State {
         Rewritten::plain(match *op {
             Op::Insn(insn) => return self.insn(&insn),
             Op::Load { size, extend, dst, address } => {
-                Op::Load { size, extend, dst, address: self.address(address) }
+                let address = self.address(address);
+                if let Some(holder) = self.slots.holder(size, extend, address) {
+                    let width = if size == Size::DW { Width::W64 } else { Width::W32 };
+                    return self.mov(width, dst, holder);
+                }
+                Op::Load { size, extend, dst, address }
             }
             Op::Store { size, address, src } => {
                 let width = if size == Size::DW { Width::W64 } else { Width::W32 };

@@ -2,7 +2,7 @@
 //! pairs of other widths, sums and copies of sums, branches over jumps that something else jumps to.
 
 use opswap_bpf::Insn;
-use opswap_bpf::insn::{AluOp, Extend, JmpOp, JumpForm, Reg, Size, Src, Width};
+use opswap_bpf::insn::{AluOp, AtomicOp, Extend, Fetch, JmpOp, JumpForm, Reg, Size, Src, Width};
 use opswap_bpf::random::Rng;
 
 use crate::tests::matrix::{check, input};
@@ -124,6 +124,43 @@ impl Writer {
         }
     }
 
+    /// Stores to a few overlapping stack slots and loads from them, directly and through a register.
+    fn slots(&mut self) {
+        for offset in [-64, -56] {
+            self.insns.push(Insn::Store { size: Size::DW, base: Reg::R10, offset, src: Src::Imm(-3) });
+        }
+        for _ in 0..3 + self.below(6) {
+            let size = self.one_of(&[Size::B, Size::H, Size::W, Size::W, Size::DW, Size::DW]);
+            let aligned = self.one_of(&[-64, -60, -56, -52]);
+            let offset = if size == Size::DW { aligned & !7 } else { aligned };
+            let (reg, other) = (self.reg(), self.reg());
+            match self.below(6) {
+                0 | 1 => self.insns.push(Insn::Store { size, base: Reg::R10, offset, src: Src::Reg(reg) }),
+                2 => {
+                    self.insns.push(Insn::Store { size, base: Reg::R10, offset, src: Src::Imm(0x1234_5678) })
+                }
+                3 => self.sums(),
+                4 if reg != other => {
+                    // Through a pointer, which is a number again afterwards.
+                    self.mov(Width::W64, reg, Reg::R10);
+                    let op = self.one_of(&[AtomicOp::Add(Fetch::No), AtomicOp::Xchg]);
+                    let base = reg;
+                    if size == Size::DW {
+                        self.insns.push(Insn::Atomic { op, width: Width::W64, base, offset, src: other });
+                    } else {
+                        self.insns.push(Insn::Store { size, base, offset, src: Src::Reg(other) });
+                    }
+                    self.insns.push(Insn::Mov { width: Width::W64, dst: reg, src: Src::Imm(9) });
+                }
+                _ => {
+                    let sign = size != Size::DW && self.below(4) == 0;
+                    let extend = if sign { Extend::Sign } else { Extend::Zero };
+                    self.insns.push(Insn::Load { size, extend, dst: reg, base: Reg::R10, offset });
+                }
+            }
+        }
+    }
+
     /// Jumps and branches forward, among few enough slots that they often lead to each other.
     fn jumps(&mut self) {
         let count = 3 + self.below(8);
@@ -154,11 +191,12 @@ fn idioms_and_near_misses() {
     for seed in 0..PROGRAMS {
         let mut writer = Writer { rng: Rng::new(seed), insns: Vec::new() };
         for _ in 0..1 + seed % 6 {
-            match writer.below(5) {
+            match writer.below(6) {
                 0 => writer.rotation(),
                 1 => writer.shift_pair(),
                 2 => writer.sums(),
                 3 => writer.access(),
+                4 => writer.slots(),
                 _ => writer.jumps(),
             }
         }
