@@ -8,4 +8,5 @@ mod golden;
 mod harness;
 mod idioms;
 mod matrix;
+mod stack;
 mod validator;

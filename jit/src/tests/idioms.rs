@@ -140,6 +140,14 @@ impl Writer {
                     self.insns.push(Insn::Store { size, base: Reg::R10, offset, src: Src::Imm(0x1234_5678) })
                 }
                 3 => self.sums(),
+                4 if reg != other && self.below(2) == 0 => {
+                    // At a distance that nobody knows.
+                    self.alu(AluOp::And, Width::W64, other, Src::Imm(8));
+                    self.mov(Width::W64, reg, Reg::R10);
+                    self.alu(AluOp::Add, Width::W64, reg, Src::Reg(other));
+                    self.insns.push(Insn::Store { size, base: reg, offset: -64, src: Src::Reg(other) });
+                    self.insns.push(Insn::Mov { width: Width::W64, dst: reg, src: Src::Imm(9) });
+                }
                 4 if reg != other => {
                     // Through a pointer, which is a number again afterwards.
                     self.mov(Width::W64, reg, Reg::R10);
