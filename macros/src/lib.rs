@@ -34,7 +34,7 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// Words: `acquire release ret_null kptr_get trusted_args sleepable destructive rcu iter_new iter_next iter_destroy rcu_protected
-/// fastcall spinlock_safe perfmon implicit_args dtor`, then `name = "…"`, `set = path`, `programs(struct_ops, tracing, …)`, `filter =
+/// fastcall spinlock_safe perfmon implicit_args`, then `name = "…"`, `set = path`, `programs(struct_ops, tracing, …)`, `filter =
 /// path`, `deprecated = "…"`, `crate = path`.
 #[proc_macro_attribute]
 pub fn kfunc(args: TokenStream, item: TokenStream) -> TokenStream {

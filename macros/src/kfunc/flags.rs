@@ -49,4 +49,4 @@ pub(crate) const EXCLUSIVE: [(&str, &str, &str); 5] = [
 ];
 
 /// The words that take a value.
-pub(crate) const VALUED: [&str; 7] = ["name", "set", "programs", "filter", "deprecated", "crate", "dtor"];
+pub(crate) const VALUED: [&str; 6] = ["name", "set", "programs", "filter", "deprecated", "crate"];

@@ -24,8 +24,6 @@ pub(crate) struct Input {
     pub(crate) deprecated: Option<LitStr>,
     /// `crate = path`.
     pub(crate) krate: Option<Path>,
-    /// `dtor`.
-    pub(crate) dtor: Option<Ident>,
     /// The function.
     pub(crate) function: ItemFn,
 }
@@ -43,7 +41,6 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         filter: None,
         deprecated: None,
         krate: None,
-        dtor: None,
         function: errors.take(function)?,
     };
     for word in &words {
@@ -63,10 +60,6 @@ fn take(input: &mut Input, word: &Word, errors: &mut Errors) -> syn::Result<()> 
         "filter" => words::once(&mut input.filter, name, word.path()?, errors),
         "deprecated" => words::once(&mut input.deprecated, name, word.string()?, errors),
         "crate" => words::once(&mut input.krate, name, word.path()?, errors),
-        "dtor" => {
-            word.flag()?;
-            words::once(&mut input.dtor, name, name.clone(), errors);
-        }
         _ => match FLAGS.iter().find(|flag| flag.word == text) {
             Some(flag) => {
                 word.flag()?;

@@ -78,3 +78,86 @@ pub const fn cfi_hash(args: &[ArgShape], ret: &RetShape) -> u32 {
     let bytes = (hash ^ hash >> 32).to_le_bytes();
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::cfi_hash;
+    use crate::declare::{
+        ArgForm, ArgShape, DemandDecl, IntForm, MemRule, NullDecl, RetForm, RetShape, SizeDecl, TrustDecl,
+        TypeExpr, TypeKey,
+    };
+
+    const FLOW: TypeExpr = TypeExpr::named(TypeKey::in_module("app::net", "Flow"));
+    const PEER: TypeExpr = TypeExpr::named(TypeKey::in_module("app::net", "Peer"));
+
+    fn object(ty: TypeExpr) -> ArgShape {
+        ArgShape::new(ArgForm::Object, ty)
+    }
+
+    fn number(bytes: u32, int: IntForm) -> ArgShape {
+        let mut shape = ArgShape::new(ArgForm::Scalar, TypeExpr::int(bytes, int));
+        (shape.bytes, shape.int) = (bytes, int);
+        shape
+    }
+
+    /// Prototypes that differ from each other in one respect each.
+    fn prototypes() -> Vec<(Vec<ArgShape>, RetShape)> {
+        let void = RetShape::new(RetForm::Void, TypeExpr::VOID);
+        let mut args: Vec<Vec<ArgShape>> = vec![
+            vec![],
+            vec![object(FLOW)],
+            vec![object(PEER)],
+            vec![object(FLOW).nullable()],
+            vec![object(FLOW), object(FLOW)],
+            vec![object(FLOW), object(PEER)],
+            vec![object(PEER), object(FLOW)],
+            vec![number(4, IntForm::Unsigned)],
+            vec![number(4, IntForm::Signed)],
+            vec![number(8, IntForm::Unsigned)],
+        ];
+        for demand in [DemandDecl::Rcu, DemandDecl::Exclusive, DemandDecl::Owned] {
+            let mut shape = object(FLOW);
+            shape.demand = demand;
+            args.push(vec![shape]);
+        }
+        for (mem, size) in [
+            (MemRule::Read, SizeDecl::Bounded),
+            (MemRule::Read, SizeDecl::Constant),
+            (MemRule::ReadWrite, SizeDecl::Bounded),
+            (MemRule::Uninit, SizeDecl::Bounded),
+        ] {
+            let mut shape = ArgShape::new(ArgForm::Slice, TypeExpr::VOID);
+            (shape.mem, shape.size, shape.regs) = (mem, size, 2);
+            args.push(vec![shape]);
+        }
+        let mut all: Vec<_> = args.into_iter().map(|args| (args, void)).collect();
+        let mut owned = RetShape::new(RetForm::Object, FLOW);
+        owned.trust = TrustDecl::Owned;
+        let mut wide = RetShape::new(RetForm::Scalar, TypeExpr::int(8, IntForm::Unsigned));
+        wide.bytes = 8;
+        let maybe = RetShape { null: NullDecl::Nullable, ..owned };
+        all.extend(
+            [owned, maybe, wide, RetShape::new(RetForm::Object, PEER)].map(|ret| (vec![object(FLOW)], ret)),
+        );
+        all
+    }
+
+    #[test]
+    fn any_difference_in_a_prototype_gives_another_hash() {
+        let all = prototypes();
+        let mut hashes: Vec<u32> = all.iter().map(|(args, ret)| cfi_hash(args, ret)).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), all.len());
+    }
+
+    #[test]
+    fn equal_prototypes_have_equal_hashes() {
+        for (args, ret) in prototypes() {
+            assert_eq!(cfi_hash(&args, &ret), cfi_hash(&args.clone(), &ret.clone()));
+        }
+        // Types count by their path, not by who names them.
+        assert_eq!(FLOW, TypeExpr::named(TypeKey::in_module("app::net", "Flow")));
+        assert_ne!(TypeKey::in_module("app::net", "Flow"), TypeKey::in_module("app", "net::Flow"));
+    }
+}

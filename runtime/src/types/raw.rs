@@ -77,6 +77,25 @@ macro_rules! raw_numbers {
 raw_numbers!(u8 as u64, u16 as u64, u32 as u64, u64 as u64, usize as u64);
 raw_numbers!(i8 as i64, i16 as i64, i32 as i64, i64 as i64, isize as i64);
 
+/// As in C: any byte but 0 is true.
+impl RawValue for bool {
+    const RAW: Option<RawShape> = Some(RawShape {
+        pointer: false,
+        ty: <Self as BtfType>::EXPR,
+        bytes: 1,
+        align: 1,
+        mem: MemRule::Read,
+    });
+
+    fn from_word(word: u64) -> Self {
+        word & 0xff != 0
+    }
+
+    fn into_word(self) -> u64 {
+        u64::from(self)
+    }
+}
+
 impl RawValue for () {
     const RAW: Option<RawShape> = None;
 
