@@ -6,8 +6,8 @@ use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::Size;
 use opswap_bpf::map::MapKind;
 use opswap_bpf::proto::{
-    ArgKind, ContextLayout, Demand, FieldAccess, FieldPolicy, MemAccess, PacketRules, PointerPolicy,
-    RecordProto, RetKind, RetTrust, ReturnRule,
+    ArgKind, ContextLayout, Demand, FieldPolicy, MemAccess, PacketRules, RecordProto, RetKind, RetTrust,
+    ReturnRule,
 };
 use opswap_bpf::{
     Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, KfuncProto, ProgramKind, RecordId, TypeRef,
@@ -15,6 +15,7 @@ use opswap_bpf::{
 use opswap_verifier::host::{Host, Policy, Unavailable};
 
 use crate::contexts::Contexts;
+use crate::fields::Fields;
 use crate::helpers::Helpers;
 use crate::kfuncs::Kfuncs;
 use crate::programs::{ContextSource, ProgramType, Programs, ReturnSource};
@@ -45,6 +46,7 @@ pub struct Linux {
     helpers: Helpers,
     programs: Programs,
     kfuncs: Kfuncs,
+    fields: Fields,
     /// What a socket map takes.
     any_socket: ArgKind,
     /// What a lookup in a socket map gives.
@@ -76,6 +78,7 @@ impl Linux {
             helpers,
             programs,
             kfuncs,
+            fields: Fields::read()?,
             entries: Store::new(),
         })
     }
@@ -114,7 +117,7 @@ impl Linux {
                 (None, ContextLayout::Memory { size: *size, access: MemAccess::ReadWrite }, any)
             }
             (ContextSource::Prototype(_), ProgramKind::StructOps { ops, op }) => {
-                let (title, Shape { args, ret }) = prototypes::operation(&self.btf, ops, *op)?;
+                let (title, Shape { args, ret }) = prototypes::operation(&self.btf, &self.fields, ops, *op)?;
                 (Some(title), ContextLayout::Args(args), ret)
             }
             (ContextSource::Prototype(prototype), ProgramKind::Named(_)) => {
@@ -171,13 +174,23 @@ impl Host for Linux {
         form.ok_or(if self.helpers.exists(id) { Unavailable::WrongProgramKind } else { Unavailable::Unknown })
     }
 
-    /// Fields of kernel objects are read-only to programs, and what their pointers point to is untrusted.
-    fn field(&self, _owner: TypeRef, _member: u32, _kind: &ProgramKind) -> FieldPolicy {
-        FieldPolicy { access: FieldAccess::ReadOnly, pointer: PointerPolicy::Untrusted }
+    fn field(&self, owner: TypeRef, member: u32, kind: &ProgramKind) -> FieldPolicy {
+        let ops = match kind {
+            ProgramKind::StructOps { ops, .. } => Some(ops.as_str()),
+            ProgramKind::Named(_) => None,
+        };
+        let members = self.btf.members(owner.id).unwrap_or_default();
+        let name = members.get(member as usize).map_or("", |member| member.name.as_str());
+        self.fields.policy(ops, self.btf.name_of(owner.id), name)
     }
 
     fn record(&self, id: RecordId) -> Option<&RecordProto> {
         self.contexts.record(id)
+    }
+
+    fn helper_name(&self, id: HelperId) -> Option<&str> {
+        let mut forms = self.helpers.all().iter();
+        forms.find(|proto| proto.id == id).map(|proto| proto.name.as_str())
     }
 
     fn stored(&self, kind: MapKind) -> Option<&ArgKind> {

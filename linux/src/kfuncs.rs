@@ -60,7 +60,8 @@ impl Kfuncs {
     pub(crate) fn proto(&self, btf: &Btf, id: KfuncId, hook: &str) -> Result<&KfuncProto, Unavailable> {
         let func = btf.func(BtfId(id.0)).ok_or(Unavailable::Unknown)?;
         let row = self.rows.get(&func.name).ok_or(Unavailable::WrongProgramKind)?;
-        if !row.hooks.iter().any(|allowed| allowed == "common" || allowed == hook) {
+        if !row.hooks.iter().any(|allowed| allowed == "common" || hook.split(',').any(|hook| hook == allowed))
+        {
             return Err(Unavailable::WrongProgramKind);
         }
         let known = match self.protos.get(&id) {

@@ -11,6 +11,7 @@
 //! | `table` | lines and words of the tables, and what is wrong with one |
 //! | `helpers` | prototypes, sets and map rules of helpers |
 //! | `contexts` | layouts of contexts, and records (sockets) |
+//! | `fields` | members of kernel structs: which are writable, which pointers are trusted |
 //! | `programs` | program types by section name |
 //! | `prototypes` | contexts and return rules that follow from a BTF prototype |
 //! | `kfuncs` | kfuncs from BTF: argument kinds by type and name, flags and hooks from a table |
@@ -21,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod contexts;
+mod fields;
 mod helpers;
 pub mod host;
 mod kfuncs;

@@ -5,6 +5,7 @@ use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{ContextArg, ContextValue, Demand, MemAccess, Nullness, ReturnRule};
 use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
 
+use crate::fields::Fields;
 use crate::programs::Prototype;
 use crate::types::{Kind, kind};
 
@@ -70,19 +71,30 @@ pub(crate) fn shape(btf: &Btf, prototype: Prototype, name: &str) -> Option<Shape
 }
 
 /// The shape of operation number `op` of the table `ops`.
-pub(crate) fn operation(btf: &Btf, ops: &str, op: OpIdx) -> Option<(String, Shape)> {
+pub(crate) fn operation(btf: &Btf, fields: &Fields, ops: &str, op: OpIdx) -> Option<(String, Shape)> {
     let members = btf.members(btf.find_struct(ops)?)?;
     let mut functions = members.iter().filter_map(|member| {
         let proto = btf.pointee(btf.skip_modifiers(member.ty))?;
         proto_of(btf, proto).map(|found| (member, found))
     });
     let (member, (ret, params)) = functions.nth(op.index())?;
+    if !fields.supports(ops, &member.name) {
+        return None;
+    }
     // A stub with the same prototype may name its parameters more exactly (`…__nullable`).
     let stub = btf.find_func(&format!("{ops}__{}", member.name)).and_then(|func| btf.func_proto(func));
     let params = stub.map_or(params, |(_, params)| params);
     let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::ByName };
     let ret = if is_void(btf, ret) { ReturnRule::Void } else { any() };
-    Some((format!("{ops}::{}", member.name), Shape { args: slots.args(params)?, ret }))
+    let mut args = slots.args(params)?;
+    for arg in &mut args {
+        if let ContextValue::Object { ty, .. } = &mut arg.value
+            && let Some(wider) = fields.wider(ops, btf.name_of(ty.id)).and_then(|name| btf.find_struct(name))
+        {
+            *ty = TypeRef::host(wider);
+        }
+    }
+    Some((format!("{ops}::{}", member.name), Shape { args, ret }))
 }
 
 fn any() -> ReturnRule {

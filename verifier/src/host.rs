@@ -122,6 +122,12 @@ pub trait Host {
         None
     }
 
+    /// The name of a helper that exists, for messages.
+    fn helper_name(&self, id: HelperId) -> Option<&str> {
+        let _ = id;
+        None
+    }
+
     /// What maps of this kind store, where that is not plain bytes: as an argument of an update, and as the result of a
     /// lookup. Most hosts have no such maps.
     fn stored(&self, kind: MapKind) -> Option<&ArgKind> {

@@ -14,6 +14,9 @@ pub(crate) use crate::reject::Bounded as Kind;
 /// Variable offsets at or beyond this are unbounded (Linux: `BPF_MAX_VAR_OFF`).
 pub(crate) const MAX_VARIABLE_OFFSET: i64 = 1 << 29;
 
+/// Where the first byte of a packet stands, modulo 4 (Linux: `NET_IP_ALIGN`).
+const PACKET_SHIFT: i64 = 2;
+
 /// The access of `place` lies within `0..limit` whatever the variable offset is.
 pub(crate) fn check(pointer: &Pointer, place: Place, limit: u32, kind: Kind) -> Result<(), Reason> {
     check_span(pointer, place.base, i64::from(place.offset), place.size.bytes(), limit, kind)
@@ -81,7 +84,9 @@ pub(crate) fn check_alignment(
     if !strict || size == 1 {
         return Ok(());
     }
-    let fixed = i64::from(pointer.offset) + i64::from(place.offset);
+    // A packet begins with a header of 14 bytes that network cards move 2 bytes off, so that what follows is aligned.
+    let packet = if pointer.to.is_packet() { PACKET_SHIFT } else { 0 };
+    let fixed = packet + i64::from(pointer.offset) + i64::from(place.offset);
     if is_aligned(pointer, fixed, size) {
         return Ok(());
     }
@@ -98,7 +103,7 @@ pub(crate) fn check_alignment(
             | Region::Memory { .. }
             | Region::Func(_) => "",
         },
-        var: pointer.var_text(),
+        var: if packet == 0 { pointer.var_text() } else { format!("{packet}+{}", pointer.var_text()) },
         fixed: pointer.offset,
         offset: place.offset,
         size,

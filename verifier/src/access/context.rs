@@ -57,7 +57,9 @@ pub(super) fn check_read(
         ContextLayout::Fields(fields) => {
             let access = check_unmodified(pointer, place)?;
             let (index, field) = find_field(fields, &access, Direction::Read)?;
-            let whole = access.offset == i64::from(field.offset) && access.size.bytes() == field.size;
+            let whole = access.offset == i64::from(field.offset)
+                && access.size.bytes() == field.size
+                && extend == Extend::Zero;
             value(subject, state, &field.value, field.null, index, &access, extend).and_then(|value| {
                 match value {
                     RegState::Pointer(_) if !whole => Err(access.refused(ContextFault::Forbidden)),

@@ -102,6 +102,11 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
         if member.bitfield_bits != 0 {
             return Ok(Found { ty: btf.skip_modifiers(member.ty), policy });
         }
+        let element = btf.skip_arrays(member.ty);
+        if is_number(btf, element) {
+            // Neighbouring numbers of an array may be read together.
+            return Ok(Found { ty: btf.skip_modifiers(element), policy });
+        }
         let mut inside = offset - first;
         let mut inner = btf.skip_modifiers(member.ty);
         while let Some(BtfType::Array(array)) = btf.get(inner) {

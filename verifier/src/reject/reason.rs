@@ -400,7 +400,7 @@ reasons! {
     KfuncUnavailable { id: KfuncId, unavailable: Unavailable } = Calls 24 EACCES
         "register the function for this kind of program";
     /// No helper, or not for this program
-    HelperUnavailable { id: HelperId, unavailable: Unavailable } = Calls 25 EINVAL
+    HelperUnavailable { id: HelperId, name: String, unavailable: Unavailable } = Calls 25 EINVAL
         "use a function that this host offers";
     /// The program's result breaks its contract
     ReturnValue { fault: ReturnFault, min: i64, max: i64 } = Calls 26 EINVAL
@@ -542,6 +542,12 @@ reasons! {
     /// A legacy packet load in a function that returns nothing.
     LegacyLoadInVoid = Policy 42 EINVAL
         "let the function return a number: a load that fails returns 0 from it";
+    /// A helper that releases was given a pointer without a reference.
+    NotReferenced { reg: Reg } = Lifetime 41 EINVAL
+        "release only what an acquiring call returned, once";
+    /// A legacy packet load would end the program with a reference held.
+    LegacyLoadLeaks { id: RefId, at: InsnIdx } = Lifetime 42 EINVAL
+        "release every reference before the load";
     /// A flag argument has a value that the helper does not know.
     IllegalFlags { name: String, arg: usize } = Calls 41 EINVAL
         "pass 0";

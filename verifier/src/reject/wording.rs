@@ -6,6 +6,7 @@ mod packet;
 use std::fmt;
 
 use opswap_bpf::insn::{AluOp, Reg};
+use opswap_bpf::map::MapKind;
 use opswap_bpf::proto::FieldAccess;
 
 use super::{
@@ -359,7 +360,13 @@ impl Reason {
                 found.1
             ),
             Self::NotAMap { reg } => write!(f, "pointer in {} isn't map pointer", R(*reg)),
-            Self::WrongMapKind { kind, name } => write!(f, "cannot pass map_type {kind} into func {name}"),
+            Self::WrongMapKind { kind, name } => {
+                let socket_map = [MapKind::Sockmap, MapKind::Sockhash].iter().any(|map| *map as u32 == *kind);
+                if socket_map && (name.contains("map_update") || name.contains("map_delete")) {
+                    f.write_str("cannot update sockmap in this context; ")?;
+                }
+                write!(f, "cannot pass map_type {kind} into func {name}")
+            }
             Self::NotAString { arg } => write!(f, "arg#{arg} doesn't point to a const string"),
             Self::StringInWritableMap { reg } => write!(f, "{} does not point to a readonly map'", R(*reg)),
             Self::StringAtVariableOffset { reg } => write!(f, "{} is not a constant address'", R(*reg)),
@@ -375,10 +382,10 @@ impl Reason {
                     f.write_str("cannot call kernel function from non-GPL compatible program")
                 }
             },
-            Self::HelperUnavailable { id, unavailable } => match unavailable {
+            Self::HelperUnavailable { id, name, unavailable } => match unavailable {
                 Unavailable::Unknown => write!(f, "invalid func unknown#{}", id.0),
                 Unavailable::WrongProgramKind => {
-                    write!(f, "program of this type cannot use helper unknown#{}", id.0)
+                    write!(f, "program of this type cannot use helper {name}#{}", id.0)
                 }
                 Unavailable::NeedsGpl => {
                     f.write_str("cannot call GPL-restricted function from non-GPL compatible program")

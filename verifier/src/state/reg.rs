@@ -168,7 +168,11 @@ impl Pointer {
     /// The variable part of the offset as the kernel writes it.
     pub fn var_text(&self) -> String {
         let bits = self.var.tnum();
-        format!("({:#x}; {:#x})", bits.value(), bits.mask())
+        match bits.as_constant() {
+            Some(value) if value <= u64::from(u16::MAX) => value.to_string(),
+            Some(value) => format!("{value:#x}"),
+            None => format!("({:#x}; {:#x})", bits.value(), bits.mask()),
+        }
     }
 
     /// The whole offset when it is known.

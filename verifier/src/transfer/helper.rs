@@ -9,10 +9,10 @@ use crate::subject::Subject;
 
 /// The contract of a helper.
 pub(super) fn contract<'a>(subject: &Subject<'a>, id: HelperId) -> Result<Contract<'a>, Reason> {
-    let proto = subject
-        .host
-        .helper(id, &subject.program.kind)
-        .map_err(|unavailable| Reason::HelperUnavailable { id, unavailable })?;
+    let proto = subject.host.helper(id, &subject.program.kind).map_err(|unavailable| {
+        let name = subject.host.helper_name(id).unwrap_or("unknown").to_owned();
+        Reason::HelperUnavailable { id, name, unavailable }
+    })?;
     Ok(Contract {
         callee: Callee::Helper(id),
         name: &proto.name,

@@ -110,7 +110,7 @@ pub(super) fn check_load(
     // The program may end here.
     let owned = state.refs().iter().find(|reference| reference.kind == RefKind::Owned);
     if let Some(leak) = owned {
-        return Err(Reason::UnreleasedReference { id: leak.id, at: leak.at });
+        return Err(Reason::LegacyLoadLeaks { id: leak.id, at: leak.at });
     }
     let context = readable(state, Reg::R6)?.as_pointer();
     if !context.is_some_and(|pointer| pointer.to == Region::Context && pointer.fixed_offset() == Some(0)) {

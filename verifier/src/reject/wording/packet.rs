@@ -24,6 +24,14 @@ impl Reason {
             Self::LegacyLoadWithoutContext => {
                 f.write_str("at the time of BPF_LD_ABS|IND R6 != pointer to skb")
             }
+            Self::NotReferenced { reg } => {
+                write!(f, "{} must be referenced when passed to release function", R(*reg))
+            }
+            Self::LegacyLoadLeaks { id, at } => write!(
+                f,
+                "Unreleased reference id={} alloc_insn={}; BPF_LD_[ABS|IND] cannot be mixed with socket references",
+                id.0, at.0
+            ),
             Self::LegacyLoadInVoid => f.write_str("LD_ABS is only allowed in functions that return 'int'."),
             Self::IllegalFlags { name, .. } => {
                 let name = name.strip_prefix("bpf_").unwrap_or(name);

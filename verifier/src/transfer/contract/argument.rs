@@ -183,6 +183,16 @@ fn check_context(call: &Call<'_>, index: usize, arg: &ArgProto, reg: Reg) -> Res
     if value.as_pointer().is_some_and(whole) {
         return Ok(Argument::Plain);
     }
+    if let Some(pointer) = value.as_pointer().filter(|pointer| pointer.to == Region::Context) {
+        let (kind, offset) = (value.kernel_name(), pointer.offset);
+        return Err(if offset < 0 {
+            Reason::NegativeOffset { reg, kind, offset }
+        } else if offset != 0 {
+            Reason::ModifiedPointer { reg, kind, offset }
+        } else {
+            Reason::VariableAccess { kind, var: pointer.var_text() }
+        });
+    }
     Err(if call.kfunc() {
         Reason::NotContext { arg: index, kind: value.kernel_name() }
     } else {

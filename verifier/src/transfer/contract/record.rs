@@ -51,7 +51,7 @@ pub(super) fn check(
         return Err(wrong());
     }
     if demand == Demand::Owned && !holds_reference(call, pointer) {
-        return Err(Reason::NotOwned { name: call.contract.name.to_owned(), reg });
+        return Err(Reason::NotReferenced { reg });
     }
     Ok(Argument::Object { reg, pointer: *pointer, demand })
 }

@@ -1,0 +1,75 @@
+//! What programs may do with members of the kernel's structs and tables of operations, from `data/fields.txt`.
+
+use std::collections::{HashMap, HashSet};
+
+use opswap_bpf::proto::{FieldAccess, FieldPolicy, Nullness, PointerPolicy};
+
+use crate::table::{TableError, lines};
+
+const TABLE: &str = "fields.txt";
+
+/// All rules.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    /// Pointers that can be trusted, by struct and member.
+    pointers: HashMap<(String, String), PointerPolicy>,
+    /// What operations may write, by table, struct and member.
+    writable: HashSet<(String, String, String)>,
+    /// Structs that operations are given as wider ones, by table and struct.
+    wider: HashMap<(String, String), String>,
+    /// Operations that programs cannot provide, by table and member.
+    unsupported: HashSet<(String, String)>,
+}
+
+impl Fields {
+    pub(crate) fn read() -> Result<Self, TableError> {
+        let mut rules = Self::default();
+        for line in lines(TABLE, include_str!("../data/fields.txt")) {
+            let words: Vec<&str> = line.words().collect();
+            let own = |word: &str| word.to_owned();
+            match words[..] {
+                [kind @ ("trusted" | "nullable"), owner, ref members @ ..] => {
+                    let null = if kind == "trusted" { Nullness::NonNull } else { Nullness::Nullable };
+                    for member in members {
+                        let policy = PointerPolicy::Borrowed(null);
+                        rules.pointers.insert((own(owner), own(member)), policy);
+                    }
+                }
+                ["write", ops, owner, ref members @ ..] => {
+                    let owner = if owner == "-" { "" } else { owner };
+                    rules.writable.extend(members.iter().map(|member| (own(ops), own(owner), own(member))));
+                }
+                ["as", ops, narrow, wide] => {
+                    rules.wider.insert((own(ops), own(narrow)), own(wide));
+                }
+                ["unsupported", ops, ref members @ ..] => {
+                    rules.unsupported.extend(members.iter().map(|member| (own(ops), own(member))));
+                }
+                _ => return Err(line.wrong("expected a rule")),
+            }
+        }
+        Ok(rules)
+    }
+
+    /// The policy of a member, for operations of `ops` if the program is one.
+    pub(crate) fn policy(&self, ops: Option<&str>, owner: &str, member: &str) -> FieldPolicy {
+        let key = (owner.to_owned(), member.to_owned());
+        let writable = ops.is_some_and(|ops| {
+            self.writable.contains(&(ops.to_owned(), owner.to_owned(), member.to_owned()))
+        });
+        FieldPolicy {
+            access: if writable { FieldAccess::Shared } else { FieldAccess::ReadOnly },
+            pointer: self.pointers.get(&key).copied().unwrap_or(PointerPolicy::Untrusted),
+        }
+    }
+
+    /// The struct that operations of `ops` are given where their prototype says `owner`.
+    pub(crate) fn wider(&self, ops: &str, owner: &str) -> Option<&str> {
+        self.wider.get(&(ops.to_owned(), owner.to_owned())).map(String::as_str)
+    }
+
+    /// Whether programs can provide an operation.
+    pub(crate) fn supports(&self, ops: &str, member: &str) -> bool {
+        !self.unsupported.contains(&(ops.to_owned(), member.to_owned()))
+    }
+}
