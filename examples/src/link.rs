@@ -36,6 +36,18 @@ pub struct LinkConfig {
 }
 
 impl LinkConfig {
+    /// An access link with a queue of about its path's size, and few random losses.
+    pub const ACCESS: Self = Self {
+        rate: 20_000_000,
+        packet_bytes: 1500,
+        round_trip: Duration::from_millis(40),
+        queue_limit: 60,
+        mark_above: 12,
+        loss_one_in: 50_000,
+        outage: Duration::ZERO..Duration::ZERO,
+        seed: 1,
+    };
+
     /// Time to transmit one packet.
     pub fn packet_time(&self) -> Duration {
         Duration::from_nanos(u64::from(self.packet_bytes) * 8 * 1_000_000_000 / self.rate.max(1))

@@ -8,6 +8,8 @@ pub use paint::{Colour, Paint};
 pub use table::{Answered, Loaded, call_table, loaded_table, period_table};
 pub use time_line::time_line;
 
+use std::io::{self, Write};
+
 use opswap::verifier::Rejection;
 
 use crate::flow::Flow;
@@ -40,6 +42,18 @@ pub fn journal(flow: &Flow, paint: Paint) -> String {
         out += &format!("{seconds:>7.3} s, window {:>3}: {}\n", note.cwnd, printable(&note.text));
     }
     out
+}
+
+/// Writes a paragraph to standard output. That nobody reads on (`| head`) is no error.
+///
+/// # Errors
+/// Standard output cannot be written for another reason.
+pub fn show(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// The full report of a rejection; its first line in colour.

@@ -14,14 +14,9 @@ use opswap::{KRef, Prepared, Runtime, Slot};
 
 fn path() -> LinkConfig {
     LinkConfig {
-        rate: 20_000_000,
-        packet_bytes: 1500,
-        round_trip: Duration::from_millis(40),
-        queue_limit: 60,
-        mark_above: 12,
         loss_one_in: 3_000,
         outage: Duration::from_secs(6)..Duration::from_secs(7),
-        seed: 1,
+        ..LinkConfig::ACCESS
     }
 }
 

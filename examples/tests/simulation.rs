@@ -11,16 +11,7 @@ use examples::transfer::Transfer;
 use opswap::KRef;
 
 fn path() -> LinkConfig {
-    LinkConfig {
-        rate: 20_000_000,
-        packet_bytes: 1500,
-        round_trip: Duration::from_millis(40),
-        queue_limit: 60,
-        mark_above: 12,
-        loss_one_in: 0,
-        outage: Duration::ZERO..Duration::ZERO,
-        seed: 1,
-    }
+    LinkConfig { loss_one_in: 0, ..LinkConfig::ACCESS }
 }
 
 fn run(config: LinkConfig, ops: CongOps, seconds: u64) -> Transfer {

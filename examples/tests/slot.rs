@@ -14,14 +14,9 @@ use opswap::{KRef, Slot};
 #[test]
 fn the_default_answers_through_the_slot() {
     let config = LinkConfig {
-        rate: 20_000_000,
-        packet_bytes: 1500,
-        round_trip: Duration::from_millis(40),
-        queue_limit: 60,
-        mark_above: 12,
         loss_one_in: 3_000,
         outage: Duration::from_secs(3)..Duration::from_secs(4),
-        seed: 1,
+        ..LinkConfig::ACCESS
     };
     let end = Duration::from_secs(10);
     let run = |control: &mut dyn Control| {

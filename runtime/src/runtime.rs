@@ -6,7 +6,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use opswap_bpf::proto::{EntryProto, FieldPolicy, KfuncProto, PacketRules, RecordProto, StructOpsProto};
+use opswap_bpf::btf::Signedness;
+use opswap_bpf::insn::Size;
+use opswap_bpf::proto::{
+    ContextLayout, EntryProto, FieldPolicy, KfuncProto, PacketRules, RecordProto, ReturnRule, Sleepable,
+    StructOpsProto,
+};
 use opswap_bpf::{Btf, BtfSpace, HelperId, HelperProto, KfuncId, ProgramKind, RecordId, TypeRef};
 use opswap_jit::CodeAddr;
 use opswap_verifier::host::Unavailable;
@@ -333,6 +338,20 @@ impl Builder {
     pub fn entry(mut self, section: impl Into<String>, contract: EntryProto) -> Self {
         self.entries.insert(section.into(), contract);
         self
+    }
+
+    /// Programs in section `section` are run by hand: they are given nothing and return 64 bits.
+    #[must_use]
+    pub fn standalone(self, section: impl Into<String>) -> Self {
+        let section = section.into();
+        let contract = EntryProto {
+            name: section.clone(),
+            context: ContextLayout::None,
+            ret: ReturnRule::Scalar { size: Size::DW, signed: Signedness::Unsigned },
+            sleepable: Sleepable::No,
+            declared_at: None,
+        };
+        self.entry(section, contract)
     }
 
     /// The runtime.

@@ -22,16 +22,7 @@ use examples::transfer::Transfer;
 use examples::{native, object_file};
 use opswap::{KRef, LoadError, Prepared, Runtime, Slot};
 
-const LINK: LinkConfig = LinkConfig {
-    rate: 20_000_000,
-    packet_bytes: 1500,
-    round_trip: Duration::from_millis(40),
-    queue_limit: 60,
-    mark_above: 12,
-    loss_one_in: 50_000,
-    outage: Duration::ZERO..Duration::ZERO,
-    seed: 1,
-};
+const LINK: LinkConfig = LinkConfig::ACCESS;
 
 /// Who is in charge, and until when in seconds of virtual time.
 const SCHEDULE: [(&str, u64); 4] =
@@ -53,7 +44,7 @@ fn run(paint: Paint) -> Result<(), Box<dyn Error>> {
     let reno = load(&runtime, "reno", &mut loaded)?;
     let cubic = load(&runtime, "cubic", &mut loaded)?;
     let dctcp = load(&runtime, "dctcp", &mut loaded)?;
-    println!("{}\n{}", report::path_line(&LINK), report::loaded_table(&loaded, paint));
+    report::show(&format!("{}\n{}", report::path_line(&LINK), report::loaded_table(&loaded, paint)))?;
 
     let began = Instant::now();
     let mut transfer = new_transfer();
@@ -86,11 +77,12 @@ fn run(paint: Paint) -> Result<(), Box<dyn Error>> {
     let answered: Vec<_> = answered.collect();
     let made = control.asked().iter().flatten().sum();
     let rate = LINK.rate as f64 / 1e6;
-    println!("{}", report::time_line(transfer.trace(), LINK.packet_bytes, rate, paint));
-    println!("{}", report::period_table(transfer.trace(), LINK.packet_bytes, paint));
-    println!("{}", report::call_table(&answered, made, paint));
-    println!("{}", report::journal(transfer.flow(), paint));
-    println!("{} s of virtual time took {:.1} ms\n", transfer.now().as_secs(), took.as_secs_f64() * 1e3);
+    report::show(&report::time_line(transfer.trace(), LINK.packet_bytes, rate, paint))?;
+    report::show(&report::period_table(transfer.trace(), LINK.packet_bytes, paint))?;
+    report::show(&report::call_table(&answered, made, paint))?;
+    report::show(&report::journal(transfer.flow(), paint))?;
+    let seconds = transfer.now().as_secs();
+    report::show(&format!("{seconds} s of virtual time took {:.1} ms\n", took.as_secs_f64() * 1e3))?;
     refuse(&runtime, "leaky", paint)
 }
 
@@ -116,11 +108,11 @@ fn play(transfer: &mut Transfer, control: &mut Attached<'_>, period: usize) {
 
 /// Loads an object that must not load, and shows why it does not.
 fn refuse(runtime: &Runtime, name: &str, paint: Paint) -> Result<(), Box<dyn Error>> {
-    println!("{}\n", paint.apply(Colour::Bold, &format!("{name}.bpf.o forgets to give a reference back:")));
+    let title = format!("{name}.bpf.o forgets to give a reference back:");
+    report::show(&(paint.apply(Colour::Bold, &title) + "\n"))?;
     match runtime.load(object_file(name)) {
         Err(LoadError::Rejected { rejection, .. }) => {
-            print!("{}", report::rejection(&rejection, paint));
-            Ok(())
+            Ok(report::show(report::rejection(&rejection, paint).trim_end())?)
         }
         Err(other) => Err(other.into()),
         Ok(_) => Err(format!("{name}.bpf.o was accepted, which it must not be").into()),

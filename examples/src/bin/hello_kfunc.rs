@@ -11,7 +11,6 @@ use std::error::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use examples::object_file;
-use opswap::bpf::proto::{ContextLayout, EntryProto, ReturnRule, Sleepable};
 use opswap::{Runtime, kfunc};
 
 static GREETED: AtomicU32 = AtomicU32::new(0);
@@ -24,15 +23,7 @@ fn greet(name: &[u8]) -> u32 {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Programs in section `syscall` are run by hand, here with an empty context.
-    let entry = EntryProto {
-        name: "syscall".to_owned(),
-        context: ContextLayout::None,
-        ret: ReturnRule::Void,
-        sleepable: Sleepable::No,
-        declared_at: None,
-    };
-    let runtime = Runtime::builder().entry("syscall", entry).build()?;
+    let runtime = Runtime::builder().standalone("syscall").build()?;
     let object = runtime.load(object_file("hello"))?;
     let returned = object.program("hello")?.run(&mut [])?;
     println!("the program returned {returned}");

@@ -23,10 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::new()?;
     let paint = Paint::for_stdout();
     for (name, mistake) in PROGRAMS {
-        println!("{}", paint.apply(Colour::Bold, &format!("{name}.bpf.c {mistake}")));
+        report::show(&paint.apply(Colour::Bold, &format!("{name}.bpf.c {mistake}")))?;
         match runtime.load(object_file(name)) {
             Err(LoadError::Rejected { rejection, .. }) => {
-                println!("{}", report::rejection(&rejection, paint))
+                report::show(&report::rejection(&rejection, paint))?
             }
             Err(other) => return Err(other.into()),
             Ok(_) => return Err(format!("{name} was accepted, which it must not be").into()),
