@@ -16,6 +16,7 @@ pub mod history;
 pub mod host;
 pub mod limits;
 mod liveness;
+mod log;
 pub mod reject;
 mod report;
 #[doc(hidden)]
@@ -58,6 +59,18 @@ pub fn verify_with(
     (proof.map(|proof| proof.with(program)), stats)
 }
 
+/// Like [`verify_with`]; the walk comes along in the format of the kernel's log at level 2.
+pub fn verify_logged(
+    program: Program,
+    host: &dyn Host,
+    limits: &Limits,
+) -> (Result<VerifiedProgram, Rejection>, Stats, String) {
+    let mut log = log::Log::new(&program, host);
+    let (proof, stats) = prove(&program, host, limits, Some(&mut log));
+    let text = log.finish(proof.as_ref().err().map(|rejection| rejection.reason.to_string()), stats);
+    (proof.map(|proof| proof.with(program)), stats, text)
+}
+
 /// Like [`verify_with`]; `observer` sees every state that the walk comes to.
 #[doc(hidden)]
 pub fn verify_observed(
@@ -85,11 +98,11 @@ impl Proof {
     }
 }
 
-fn prove<'a>(
-    program: &'a Program,
-    host: &'a dyn Host,
-    limits: &'a Limits,
-    observer: Option<&'a mut dyn Observer>,
+fn prove(
+    program: &Program,
+    host: &dyn Host,
+    limits: &Limits,
+    observer: Option<&mut dyn Observer>,
 ) -> (Result<Proof, Rejection>, Stats) {
     let refuse = |(at, reason): (InsnIdx, Reason)| {
         let scene = Box::new(Scene::of(program, at, &reason));

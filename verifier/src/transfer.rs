@@ -23,9 +23,9 @@ mod packet;
 
 use opswap_bpf::insn::{CallTarget, JumpForm, Reg};
 use opswap_bpf::proto::Sleepable;
-use opswap_bpf::{Insn, InsnIdx};
+use opswap_bpf::{Insn, InsnIdx, ProgramKind};
 
-use crate::host::PointerLeaks;
+use crate::host::{Host, PointerLeaks};
 use crate::reject::Reason;
 use crate::state::{RegState, VerifierState};
 use crate::subject::Subject;
@@ -177,4 +177,16 @@ pub(crate) fn readable(state: &VerifierState, reg: Reg) -> Result<&RegState, Rea
 /// A register that may be written.
 pub(crate) fn writable(reg: Reg) -> Result<(), Reason> {
     if reg == Reg::FP { Err(Reason::FramePointerWrite) } else { Ok(()) }
+}
+
+/// The name of the host function that an instruction calls, if it calls one.
+pub(crate) fn host_name(host: &dyn Host, kind: &ProgramKind, insn: &Insn) -> Option<String> {
+    let Insn::Call { target } = insn else { return None };
+    match target {
+        CallTarget::Kfunc { id, module } => {
+            host.kfunc(*id, *module, kind).ok().map(|proto| proto.name.clone())
+        }
+        CallTarget::Helper(id) => host.helper(*id, kind).ok().map(|proto| proto.name.clone()),
+        CallTarget::Subprog(_) => None,
+    }
 }

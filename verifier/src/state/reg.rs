@@ -15,6 +15,11 @@ impl Identity {
     /// Shared with nothing.
     pub const NONE: Self = Self(0);
 
+    /// Its number, for logs.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
     /// Whether copies can be recognised.
     pub fn is_some(self) -> bool {
         self.0 != 0

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use opswap_bpf::InsnIdx;
 use opswap_bpf::program::SourceLine;
-use opswap_verifier::verify;
+use opswap_verifier::{Limits, verify, verify_logged};
 
 use crate::lab::Lab;
 
@@ -57,4 +57,22 @@ fn reports_read_as_they_should() {
         let expected = std::fs::read_to_string(&golden).unwrap_or_default();
         assert_eq!(report, expected, "{name} (BLESS=1 writes the new report)");
     }
+}
+
+#[test]
+fn the_log_is_in_the_kernels_format() {
+    let lab = Lab::new();
+    let text = "r6 = *(u32 *)(r1 + 8)\nr6 &= 63\nr7 = -1\nif r6 == 7 goto out\nr10 = 1\nout:\nr0 = r6\nexit";
+    let (program, _) = lab.program("log", "op", text);
+    let (verdict, _, log) = verify_logged(program, &lab, &Limits::default());
+    assert!(verdict.is_err());
+    let lines: Vec<&str> = log.lines().collect();
+    let expected = [
+        "0: R1=ctx() R10=fp0",
+        "0: (61) r6 = *(u32 *)(r1 +8)            ; R6_w=scalar(smin=0,smax=umax=0xffffffff,var_off=(0x0; 0xffffffff))",
+        "1: (57) r6 &= 63                        ; R6_w=scalar(smin=smin32=0,smax=umax=smax32=umax32=63,var_off=(0x0; 0x3f))",
+        "2: (b7) r7 = -1                         ; R7_w=-1",
+    ];
+    assert_eq!(lines[..4], expected, "{log}");
+    assert!(log.contains("frame pointer is read only\nprocessed 5 insns"), "{log}");
 }
