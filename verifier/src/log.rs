@@ -141,12 +141,10 @@ impl Log<'_> {
     /// Whether a path may go from one instruction to the other without waiting: calls and returns included.
     fn follows(&self, from: InsnIdx, to: InsnIdx) -> bool {
         let Some(insn) = self.program.insns.get(from.index()) else { return false };
-        match insn {
-            Insn::Call { .. } | Insn::Exit => true,
-            other => {
-                let successors = crate::cfg::successors(other, from);
-                successors.next == Some(to) || successors.jump == Some(to)
-            }
+        if matches!(insn, Insn::Call { .. } | Insn::Exit) {
+            return true;
         }
+        let successors = crate::cfg::successors(insn, from);
+        successors.next == Some(to) || successors.jump == Some(to)
     }
 }
