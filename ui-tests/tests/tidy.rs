@@ -34,6 +34,7 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/maps/memory.rs",
     "runtime/src/private/op.rs",
     "runtime/src/private/raw.rs",
+    "runtime/src/private/raw.rs",
     "runtime/src/private/shim.rs",
     "runtime/src/types/special.rs",
     "runtime/src/program.rs",
