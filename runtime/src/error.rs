@@ -239,6 +239,14 @@ pub enum TableError {
         /// Type of the table in the object.
         found: String,
     },
+    /// The runtime was built with declarations from elsewhere (`Builder::build_with`), which are good for verifying only.
+    #[error(
+        "it was proved against declarations from elsewhere: a slot for `{ty}` takes what `Builder::build` loads"
+    )]
+    NotLinked {
+        /// The table's type.
+        ty: String,
+    },
     /// The object's struct differs from the application's.
     #[error(transparent)]
     Layout(#[from] Box<Mismatch>),

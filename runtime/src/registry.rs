@@ -109,6 +109,15 @@ pub struct Table {
     pub doc: String,
 }
 
+/// Whether declarations are those of the running program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// They were linked into it.
+    Linked,
+    /// They were read or made: they may say of the program's types what is not so.
+    Elsewhere,
+}
+
 /// Everything that was declared. Cheap to share, never changes.
 #[derive(Debug)]
 pub struct Registry {
@@ -118,6 +127,7 @@ pub struct Registry {
     /// INVARIANT 2: sorted by name, names unique.
     tables: Vec<Table>,
     policies: HashMap<BtfId, Vec<FieldPolicy>>,
+    origin: Origin,
 }
 
 impl Registry {
@@ -126,7 +136,13 @@ impl Registry {
     /// # Errors
     /// Two declarations contradict each other; both places are named.
     pub fn collect() -> Result<Self, RegistryError> {
-        Self::new(Records::linked())
+        let registry = Self::new(Records::linked())?;
+        Ok(Self { origin: Origin::Linked, ..registry })
+    }
+
+    /// Whether these are the running program's own declarations.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// A registry of these declarations.
@@ -138,7 +154,7 @@ impl Registry {
         let kfuncs = functions::lower(records.kfuncs, &mut types)?;
         let tables = tables::lower(records.tables, &mut types)?;
         let (btf, policies) = types.finish();
-        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies })
+        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere })
     }
 
     /// What a built binary declares, read from its file without running it. Nothing in it can be called, and a kfunc with a

@@ -23,7 +23,7 @@ use crate::loader::Resolve;
 use crate::object::verdict::Verdict;
 use crate::object::{self, Object};
 use crate::program::Program;
-use crate::registry::Registry;
+use crate::registry::{Origin, Registry};
 
 /// What a runtime asks of an application's declarations. [`Registry`] is the one that users have.
 pub(crate) trait Application: Host + Resolve + fmt::Debug + Send + Sync {
@@ -35,6 +35,8 @@ pub(crate) trait Application: Host + Resolve + fmt::Debug + Send + Sync {
     fn table(&self, name: &str) -> Option<&Arc<StructOpsProto>>;
     /// Names of all tables, sorted.
     fn tables(&self) -> Vec<String>;
+    /// Whether the declarations are those of the running program: only then do its slots take what was proved against them.
+    fn origin(&self) -> Origin;
 }
 
 impl Application for Registry {
@@ -53,6 +55,10 @@ impl Application for Registry {
 
     fn tables(&self) -> Vec<String> {
         self.tables().iter().map(|table| table.proto.name.clone()).collect()
+    }
+
+    fn origin(&self) -> Origin {
+        self.origin()
     }
 }
 
@@ -298,10 +304,16 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Budgets of the verifier.
+    /// Budgets of the verifier. Programs run on the stack of the thread that calls them, so `stack_bytes` and `call_frames`
+    /// are never more than the ordinary.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        let ordinary = Limits::default();
+        self.limits = Limits {
+            stack_bytes: limits.stack_bytes.min(ordinary.stack_bytes),
+            call_frames: limits.call_frames.min(ordinary.call_frames),
+            ..limits
+        };
         self
     }
 

@@ -11,6 +11,7 @@ use super::{Loaded, link};
 use crate::error::{LoadError, TableError};
 use crate::loader::{Autoload, ObjectFile, StructOpsImage};
 use crate::program::ProgramCore;
+use crate::registry::Origin;
 use crate::runtime::Policy;
 use crate::struct_ops::{Image, Instrument, Member, StructOps, TableView, apply, op_of};
 
@@ -130,6 +131,9 @@ pub(super) fn accept<T: StructOps>(object: &Loaded, image: &Arc<Image>) -> Resul
             expected: T::DECL.name.to_owned(),
             found: image.proto.name.clone(),
         });
+    }
+    if object.policy.application.origin() == Origin::Elsewhere {
+        return Err(TableError::NotLinked { ty: T::DECL.name.to_owned() });
     }
     let image = instrumented::<T>(object, image)?;
     let view = image.view();

@@ -74,6 +74,10 @@ pub const fn rcu_member<T: BtfType>(
     tag: &'static str,
 ) -> MemberDecl {
     assert!(matches!(T::EXPR.steps()[0].kind, StepKind::Ptr), "`rcu` stands on a pointer");
+    assert!(
+        matches!(T::POINTER, PointerDecl::Borrowed),
+        "`rcu` stands on a pointer that is always valid (`Box`, `KRef`, `&'static`): nobody vouches for a raw one"
+    );
     let mut member = member::<T>(name, offset, limit, tag);
     member.pointer = PointerDecl::Rcu;
     member.null = NullDecl::Nullable;

@@ -146,7 +146,8 @@ impl Signature<'_> {
     fn trust(&self, trust: TrustDecl, tie: Tie) -> RetTrust {
         match trust {
             TrustDecl::Owned => RetTrust::Owned,
-            TrustDecl::Rcu => RetTrust::Rcu,
+            // No grace period delays a Rust destructor: the result lives as long as what it was borrowed from.
+            TrustDecl::Rcu => self.tied_to(tie).map_or(RetTrust::Rcu, RetTrust::Borrowed),
             TrustDecl::Untrusted => RetTrust::Untrusted,
             TrustDecl::Borrowed => match self.tied_to(tie) {
                 Some(arg) => RetTrust::Borrowed(arg),

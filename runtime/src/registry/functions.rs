@@ -16,7 +16,7 @@ use super::error::RegistryError;
 use super::tags::{arg_tag, ret_tag};
 use super::types::{Types, User, check_version};
 use super::{Kfunc, sorted_by_name};
-use crate::declare::{KfuncDecl, Place};
+use crate::declare::{KfuncDecl, Place, RetForm, TrustDecl};
 
 /// Registers that a call has (as Linux 7.2: five, and seven on the stack).
 const MAX_REGISTERS: usize = 12;
@@ -45,7 +45,10 @@ fn kfunc(decl: &KfuncDecl, types: &mut Types) -> Result<Kfunc, RegistryError> {
     let (ret, ret_type) = signature.ret(&decl.ret, decl.tie, types)?;
     let (args, params): (Vec<_>, Vec<_>) =
         lowered.into_iter().map(|lowered| (lowered.proto, lowered.param)).unzip();
-    let flags = written | implied(&args, &ret);
+    let mut flags = written | implied(&args, &ret);
+    if decl.ret.form == RetForm::Object && decl.ret.trust == TrustDecl::Rcu {
+        flags |= KfuncFlags::RCU_PROTECTED;
+    }
 
     let proto = types.intern(BtfType::FuncProto { ret: ret_type, params });
     let func =

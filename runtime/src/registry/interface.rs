@@ -16,7 +16,7 @@ use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
 use super::available::{Availability, Filtered};
 use super::tables::entry_proto;
 use super::tags::{read_arg, read_ret};
-use super::{Kfunc, Registry, Table};
+use super::{Kfunc, Origin, Registry, Table};
 
 /// Why a BTF is no interface file.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ impl Registry {
         }
         kfuncs.sort_by(|a, b| a.proto.name.cmp(&b.proto.name));
         tables.sort_by(|a, b| a.proto.name.cmp(&b.proto.name));
-        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies })
+        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere })
     }
 }
 

@@ -305,3 +305,13 @@ fn an_interface_file_is_the_whole_contract() {
     let tracing = ProgramKind::Named("fentry/x".to_owned());
     assert_eq!(Host::kfunc(&read, release, 0, &tracing), Err(Unavailable::WrongProgramKind));
 }
+
+#[test]
+fn two_types_of_one_rust_name_are_not_confused() {
+    // Local types of two functions share their module's path.
+    const SMALL: TypeDecl = structure(PEER, "small", 4, &[member("id", 0, 4, U32, AccessDecl::ReadOnly)]);
+    const LARGE: TypeDecl = structure(PEER, "large", 64, &[member("id", 60, 4, U32, AccessDecl::ReadOnly)]);
+    let error =
+        Registry::new(Records { kfuncs: &[], tables: &[], types: &[SMALL, LARGE] }).expect_err("one key");
+    assert!(error.to_string().contains("the same Rust name in the same module"), "{error}");
+}

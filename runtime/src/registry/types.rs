@@ -51,7 +51,14 @@ impl Types {
             policies: HashMap::new(),
         };
         for (at, decl) in sorted.iter().enumerate() {
-            types.declared.insert(decl.key, id_of(at));
+            if let Some(BtfId(first)) = types.declared.insert(decl.key, id_of(at)) {
+                let first = sorted[first as usize - 1];
+                let user = User { name: decl.name, place: decl.place };
+                return Err(user.signature(format!(
+                    "`{}` at {} has the same Rust name in the same module: give one of them another name",
+                    first.name, first.place
+                )));
+            }
         }
         for (at, decl) in sorted.iter().enumerate() {
             let user = User { name: decl.name, place: decl.place };

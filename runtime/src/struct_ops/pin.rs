@@ -143,7 +143,7 @@ impl OpEntry<'_> {
     /// The program did not run to its end (or, if the hash is not the entry's, not at all). What it owned was released, the
     /// table was ejected from the slot, and [`Link::fault`](super::Link::fault) tells why.
     #[inline(always)]
-    pub fn call<const N: usize>(&self, hash: u32, args: &mut [u64; N]) -> Result<u64, Faulted> {
+    pub(crate) fn call<const N: usize>(&self, hash: u32, args: &mut [u64; N]) -> Result<u64, Faulted> {
         // A clean run owns nothing and has nothing on the heap: its drop is skipped.
         let run = ManuallyDrop::new(Run::new(self.cell.program()));
         let value = self.enter(&run, hash, args);
@@ -155,7 +155,7 @@ impl OpEntry<'_> {
     /// # Errors
     /// As for `call`. References in `given` that the program had not passed on were released.
     #[inline]
-    pub fn call_with<const N: usize>(
+    pub(crate) fn call_with<const N: usize>(
         &self,
         hash: u32,
         args: &mut [u64; N],

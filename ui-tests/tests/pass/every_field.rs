@@ -22,7 +22,7 @@ struct Flow {
     owned: Option<Box<Peer>>,
     counted: KRef<Peer>,
     #[btf(rcu)]
-    protected: *const Peer,
+    protected: Option<KRef<Peer>>,
     inner: Inner,
     both: Both,
     mode: Mode,

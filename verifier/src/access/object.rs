@@ -6,7 +6,7 @@ use opswap_bpf::proto::{FieldAccess, FieldPolicy, MemAccess, Nullness, PointerPo
 use opswap_bpf::{Btf, BtfId, BtfType, TypeRef};
 
 use super::Place;
-use crate::host::{PointerLeaks, UntrustedReads};
+use crate::host::{Aliasing, PointerLeaks, UntrustedReads};
 use crate::reject::{ObjectFault, Reason};
 use crate::state::{Pointer, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
@@ -73,6 +73,7 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
     let mut owner = btf.skip_modifiers(ty.id);
     let mut offset = wanted.offset;
     let mut access = FieldAccess::Shared;
+    let mut overlaid = false;
     for _ in 0..MAX_DEPTH {
         let Some((members, size)) = btf.members(owner).zip(btf.size_of(owner)) else {
             return Err(Reason::NotAStruct { ty });
@@ -98,7 +99,14 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
         if end > last {
             return Err(fault(name, ObjectFault::BeyondMember { member: member.name.clone(), end: last }));
         }
-        let policy = FieldPolicy { access, ..policy };
+        if matches!(btf.get(owner), Some(BtfType::Union { .. }))
+            && subject.policy.aliasing == Aliasing::Exclusive
+        {
+            overlaid = true;
+        }
+        // Safe code may put any bytes into a union: what reads as a pointer there need not be one.
+        let pointer = if overlaid { PointerPolicy::Untrusted } else { policy.pointer };
+        let policy = FieldPolicy { access, pointer };
         if member.bitfield_bits != 0 {
             return Ok(Found { ty: btf.skip_modifiers(member.ty), policy });
         }
@@ -208,8 +216,12 @@ fn read_pointer(
         }
         PointerPolicy::Rcu => {
             let inside = crate::transfer::in_rcu_section(subject, state);
-            let trust =
-                if inside && parent.trust != Trust::Untrusted { Trust::Rcu } else { Trust::Untrusted };
+            let trust = match parent.trust.root() {
+                _ if !inside || parent.trust == Trust::Untrusted => Trust::Untrusted,
+                // No grace period delays a Rust destructor: the pointee lives as long as the parent lets it.
+                Some(root) if subject.policy.aliasing == Aliasing::Exclusive => Trust::Borrowed(root),
+                Some(_) | None => Trust::Rcu,
+            };
             (trust, Nullness::Nullable)
         }
         PointerPolicy::Untrusted => (Trust::Untrusted, Nullness::NonNull),
