@@ -44,9 +44,12 @@ pub(crate) fn alone() -> EntryProto {
 /// A program that runs on its own, with 16 bytes of context.
 pub(crate) fn load(text: &str) -> Result<Program, String> {
     let runtime = Runtime::builder().entry("alone", alone()).build().expect("the declarations agree");
-    runtime.load_program(program(ProgramKind::Named("alone".into()), text)).map_err(|error| match error {
-        LoadError::Rejected { rejection, .. } => rejection.to_string(),
-        other => other.to_string(),
+    runtime.load_program(program(ProgramKind::Named("alone".into()), text)).map_err(|error| {
+        if let LoadError::Rejected { rejection, .. } = error {
+            rejection.to_string()
+        } else {
+            error.to_string()
+        }
     })
 }
 
