@@ -89,11 +89,34 @@ pub fn program(seed: u64, shape: &Shape) -> Vec<Insn> {
         let role = if index == 0 { Role::Entry } else { Role::Subprog(index) };
         Function::new(role, &mut rng, shape, &mut program).generate();
     }
+    place(program, &starts)
+}
+
+/// Lays out the functions that calls reach, as uncalled code is refused, and fills in the calls' targets.
+fn place(program: Program, starts: &[usize]) -> Vec<Insn> {
+    let ends = starts.iter().skip(1).copied().chain([program.insns.len()]);
+    let functions: Vec<_> = starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect();
+    let mut reached = vec![false; functions.len()];
+    let mut placed = vec![0; functions.len()];
+    let mut insns = Vec::new();
+    // Calls go to later functions only, so one pass in order finds all that are reached.
+    for (index, function) in functions.iter().enumerate() {
+        if index != 0 && !reached[index] {
+            continue;
+        }
+        for (_, callee) in program.calls.iter().filter(|(slot, _)| function.contains(slot)) {
+            reached[*callee as usize] = true;
+        }
+        placed[index] = insns.len();
+        insns.extend_from_slice(&program.insns[function.clone()]);
+    }
     for (slot, callee) in program.calls {
-        if let Some(start) = starts.get(callee as usize) {
-            let offset = i32::try_from(*start as i64 - slot as i64 - 1).unwrap_or(0);
-            program.insns[slot] = Insn::Call { target: CallTarget::Subprog(offset) };
+        let Some(caller) = functions.iter().position(|function| function.contains(&slot)) else { continue };
+        if caller == 0 || reached[caller] {
+            let at = placed[caller] + slot - functions[caller].start;
+            let offset = i32::try_from(placed[callee as usize] as i64 - at as i64 - 1).unwrap_or(0);
+            insns[at] = Insn::Call { target: CallTarget::Subprog(offset) };
         }
     }
-    program.insns
+    insns
 }
