@@ -28,7 +28,8 @@ pub const POISON: u64 = 0xdead_beef_dead_beef;
 pub struct Budget {
     /// Instructions, in all frames and callbacks together.
     pub instructions: u64,
-    /// How often the `may_goto`s of one frame let the program go on (Linux: `BPF_MAX_LOOPS`, 8,388,608).
+    /// How often the `may_goto`s and callbacks of a run let the program go on, all together (Linux: `BPF_MAX_LOOPS`, 8,388,608,
+    /// for each loop).
     pub may_goto: u32,
     /// Nested calls, the entry and callbacks among them (Linux: `MAX_CALL_FRAMES`, 8).
     pub frames: u32,

@@ -8,16 +8,18 @@
 //! | `args` | [`ArgProto`], [`ArgKind`]: one parameter |
 //! | `returns` | [`RetProto`], [`RetKind`]: the result |
 //! | `function` | [`KfuncProto`], [`KfuncFlags`], [`HelperProto`] |
+//! | `block` | how engines lay a structured context out |
 //! | `entry` | [`EntryProto`], [`ContextLayout`], [`StructOpsProto`]: where programs are attached |
 
 mod args;
+mod block;
 mod entry;
 mod function;
 mod returns;
 
 pub use args::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, IrqClass, IrqRole, IterRole,
-    MemAccess, MemInit, MemSize, Nullness, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, FieldKind, IterRole, MemAccess, MemInit, MemSize,
+    Nullness, SizeRule,
 };
 pub use entry::{
     ContextArg, ContextField, ContextLayout, ContextValue, EntryProto, FieldAccess, FieldPolicy, LegacyLoads,

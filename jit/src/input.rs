@@ -3,7 +3,7 @@
 use opswap_bpf::proto::ContextLayout;
 use opswap_bpf::{Insn, InsnIdx, SubprogId};
 use opswap_verifier::VerifiedProgram;
-use opswap_verifier::verified::{Reach, SubprogFacts};
+use opswap_verifier::verified::{Access, Reach, SubprogFacts};
 
 /// A program and the facts about it.
 #[derive(Clone, Debug)]
@@ -15,18 +15,22 @@ pub(crate) struct Input<'a> {
     pub(crate) functions: &'a [SubprogFacts],
     /// For each slot, whether any path comes there.
     pub(crate) reach: Vec<Reach>,
+    /// For each slot, how its memory access is made.
+    pub(crate) access: Vec<Access>,
 }
 
 impl<'a> Input<'a> {
     /// Of a proved program.
     pub(crate) fn of(program: &'a VerifiedProgram) -> Self {
-        let insns = &program.program().insns;
+        let insns = program.xlated();
         let reach = |slot| program.facts(InsnIdx(slot)).map_or(Reach::Live, |facts| facts.reach);
+        let access = |slot| program.facts(InsnIdx(slot)).map_or(Access::Plain, |facts| facts.access);
         Self {
             insns,
             context: &program.entry().context,
             functions: program.subprogs(),
             reach: (0..).zip(insns).map(|(slot, _)| reach(slot)).collect(),
+            access: (0..).zip(insns).map(|(slot, _)| access(slot)).collect(),
         }
     }
 

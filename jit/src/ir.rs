@@ -3,7 +3,7 @@
 
 use opswap_bpf::insn::{AtomicOp, CallTarget, Extend, Fetch, JmpOp, PacketMode, Reg, Size, Src, Width};
 use opswap_bpf::{Insn, InsnIdx};
-use opswap_verifier::verified::Reach;
+use opswap_verifier::verified::{Access, Reach};
 
 use crate::error::JitError;
 use crate::input::Input;
@@ -104,6 +104,8 @@ pub(crate) enum Op {
     Nothing,
     /// No path comes here: a trap.
     Dead,
+    /// An access that compiled code does not make: the run ends.
+    Refused,
     /// As the instruction set says; never one of those that have a form of their own below.
     Insn(Insn),
     /// `dst = *(size *)address`.
@@ -135,11 +137,13 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Op>, JitError> {
         Some(_) | None => Err(JitError::Internal(format!("{} jumps out of the program", InsnIdx(slot)))),
     };
     let mut ops = Vec::with_capacity(insns.len());
-    for ((slot, insn), &reach) in (0..).zip(insns).zip(&input.reach) {
+    for (((slot, insn), &reach), &access) in (0..).zip(insns).zip(&input.reach).zip(&input.access) {
         ops.push(if *insn == Insn::LoadImm64Tail {
             Op::Nothing
         } else if reach == Reach::Dead {
             Op::Dead
+        } else if access == Access::Refused {
+            Op::Refused
         } else if let Insn::Load { size, extend, dst, base, offset } = *insn {
             Op::Load { size, extend, dst, address: Address::new(base, offset) }
         } else if let Insn::Store { size, base, offset, src } = *insn {
@@ -159,7 +163,7 @@ impl Op {
     /// What it reads and writes.
     pub(crate) fn effects(&self) -> Effects {
         let (reads, writes) = match *self {
-            Self::Nothing | Self::Dead | Self::Jump { .. } => Default::default(),
+            Self::Nothing | Self::Dead | Self::Refused | Self::Jump { .. } => Default::default(),
             Self::Insn(insn) => insn_effects(&insn),
             Self::Load { dst, address, .. } => (address.regs(), RegSet::of(dst)),
             Self::Store { address, src, .. } => (address.regs().union(src_regs(src)), RegSet::default()),

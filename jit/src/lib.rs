@@ -53,7 +53,7 @@ use crate::opt::{Level, Optimised};
 pub use error::JitError;
 pub use executable::{CALLBACK_CFI_HASH, Executable};
 pub use linker::{CodeAddr, DataAddr, Linker};
-pub use run::RunHeader;
+pub use run::{LOOP_TURNS, RunHeader};
 
 /// Compiles a proved program. What the linker names must outlive the [`Executable`].
 ///

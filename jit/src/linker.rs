@@ -25,6 +25,11 @@ pub trait Linker {
         let _ = (id, module);
         None
     }
+    /// What makes legacy packet loads: `fn(offset, bytes, _, _, _, run)`, which gives the number in host order, or sets
+    /// [`RunHeader::leave`](crate::RunHeader::leave) and gives 0 for bytes beyond the packet.
+    fn packet_load(&self) -> Option<CodeAddr> {
+        None
+    }
     /// The CFI hash that stands in front of the entry: that of the operation's prototype.
     fn cfi_hash(&self) -> u32 {
         0

@@ -88,7 +88,7 @@ pub(crate) fn lower(
         Current { frame: Frame::default(), epilogue: asm.label(), abort: asm.label(), abort_used: false };
     let mut lowerer = Lowerer { asm, input, linker, cpu, live, functions, at: InsnIdx(0), current };
     trampoline::cfi_header(&mut lowerer.asm, linker.cfi_hash());
-    let run_needed = if ops.iter().any(is_host_call) { RunNeeded::Yes } else { RunNeeded::No };
+    let run_needed = if ops.iter().any(needs_run) { RunNeeded::Yes } else { RunNeeded::No };
     for index in 0..lowerer.functions.len() {
         lowerer.function(index, ops, run_needed)?;
     }
@@ -111,7 +111,7 @@ fn functions(input: &Input<'_>, ops: &[Op], asm: &mut Asm) -> Result<Vec<Functio
                 ops.len()
             )));
         };
-        let aborts = if body.iter().any(is_host_call) { Aborts::Maybe } else { Aborts::Never };
+        let aborts = if body.iter().any(may_abort) { Aborts::Maybe } else { Aborts::Never };
         functions.push(Function { label: asm.label(), callback: None, aborts, slots });
     }
     for (slot, op) in (0..).zip(ops) {
@@ -158,8 +158,21 @@ fn target(input: &Input<'_>, at: InsnIdx, offset: i32) -> Result<SubprogId, JitE
     }
 }
 
-fn is_host_call(op: &Op) -> bool {
-    matches!(op, Op::Insn(Insn::Call { target: CallTarget::Helper(_) | CallTarget::Kfunc { .. } }))
+/// Calls of the host, and accesses that end the run.
+fn may_abort(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Refused
+            | Op::Insn(
+                Insn::LoadPacket { .. }
+                    | Insn::Call { target: CallTarget::Helper(_) | CallTarget::Kfunc { .. } }
+            )
+    )
+}
+
+/// What reads or writes the run's header.
+fn needs_run(op: &Op) -> bool {
+    may_abort(op) || matches!(op, Op::Insn(Insn::MayGoto { .. }))
 }
 
 impl Lowerer<'_> {
@@ -219,6 +232,7 @@ impl Lowerer<'_> {
         match *op {
             Op::Nothing => {}
             Op::Dead => self.asm.op(Code::Int3),
+            Op::Refused => self.refused(),
             Op::Load { size, extend, dst, address } => self.load(size, extend, dst, address),
             Op::Store { size, address, src } => self.store(size, address, src),
             Op::Lea { width, dst, address } => self.lea(width, dst, address),
@@ -254,7 +268,7 @@ impl Lowerer<'_> {
             Insn::Atomic { op, width, base, offset, src } => self.atomic(op, width, base, offset, src),
             Insn::LoadAcquire { size, dst, base, offset } => self.load_acquire(size, dst, base, offset),
             Insn::StoreRelease { size, base, offset, src } => self.store_release(size, base, offset, src),
-            Insn::LoadPacket { .. } => return self.unsupported("a legacy packet load"),
+            Insn::LoadPacket { size, mode, imm } => self.load_packet(size, mode, imm)?,
             Insn::MayGoto { offset } => self.may_goto(offset)?,
             Insn::Call { target } => self.call(target)?,
             Insn::CallReg { .. } => return self.unsupported("an indirect call"),

@@ -6,8 +6,8 @@
 //! - every direct call meets the start of an instruction, or a function that the linker named;
 //! - indirect calls go through `r11` straight after it was loaded with such a function; there are no indirect jumps;
 //! - `rsp` changes only by prologues, epilogues and calls, and `r12` only where the run's header is set or restored;
-//! - memory at `rsp` is never named, memory at `r12` only by the test of the abort flag, and memory at a fixed distance from
-//!   `rbp` lies in the BPF stack below it;
+//! - memory at `rsp` is never named, memory at `r12` only as the run's header is used, and memory at a fixed distance from `rbp`
+//!   lies in the BPF stack below it;
 //! - nothing runs off the end.
 
 use iced_x86::{
@@ -36,7 +36,7 @@ pub struct Flaw {
 /// # Errors
 /// The first rule of the module that does not hold.
 pub fn validate(executable: &Executable, program: &VerifiedProgram, linker: &dyn Linker) -> Result<(), Flaw> {
-    check(executable, &program.program().insns, linker)
+    check(executable, program.xlated(), linker)
 }
 
 pub(crate) fn check(executable: &Executable, insns: &[Insn], linker: &dyn Linker) -> Result<(), Flaw> {
@@ -65,6 +65,9 @@ pub(crate) fn check(executable: &Executable, insns: &[Insn], linker: &dyn Linker
 
 fn host_functions(insns: &[Insn], linker: &dyn Linker) -> Vec<u64> {
     let address = |insn: &Insn| {
+        if matches!(insn, Insn::LoadPacket { .. }) {
+            return linker.packet_load();
+        }
         let Insn::Call { target } = insn else { return None };
         match *target {
             CallTarget::Helper(id) => linker.helper(id),
@@ -75,8 +78,19 @@ fn host_functions(insns: &[Insn], linker: &dyn Linker) -> Vec<u64> {
     insns.iter().filter_map(address).map(|address| address.0 as u64).collect()
 }
 
-/// Where a function's BPF stack and loop counter lie, from `rbp` (Linux: `MAX_BPF_STACK`, 512 bytes, and 8).
-const BELOW_FRAME_POINTER: std::ops::Range<i64> = -520..0;
+/// Where a function's BPF stack lies, from `rbp` (Linux: `MAX_BPF_STACK`, 512 bytes).
+const BELOW_FRAME_POINTER: std::ops::Range<i64> = -512..0;
+
+/// How compiled code uses the run's header, by instruction and offset: it tests and sets `abort`, tests and clears `leave`, tests
+/// and counts down `turns`.
+const HEADER_ACCESSES: [(Code, i64); 6] = [
+    (Code::Cmp_rm32_imm8, 0),
+    (Code::Mov_rm32_imm32, 0),
+    (Code::Cmp_rm32_imm8, 4),
+    (Code::Mov_rm32_imm32, 4),
+    (Code::Cmp_rm64_imm8, 8),
+    (Code::Sub_rm64_imm8, 8),
+];
 
 /// Every instruction that this crate emits.
 const EMITTED: &[Mnemonic] = {
@@ -231,9 +245,9 @@ impl Checker<'_> {
         if base == Register::RSP {
             Err(self.flaw(instruction, "memory at rsp"))
         } else if (base == Register::R12 || index == Register::R12)
-            && !(instruction.code() == Code::Cmp_rm32_imm8 && distance == 0 && index == Register::None)
+            && (index != Register::None || !HEADER_ACCESSES.contains(&(instruction.code(), distance)))
         {
-            Err(self.flaw(instruction, "memory at r12 that is not the abort flag"))
+            Err(self.flaw(instruction, "an access to the run's header that compiled code has no use for"))
         } else if base == Register::RBP && index == Register::None && !BELOW_FRAME_POINTER.contains(&distance)
         {
             Err(self.flaw(instruction, format!("{distance:+} from rbp is no stack of the program")))

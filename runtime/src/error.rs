@@ -88,6 +88,14 @@ pub enum RunError {
         /// The program.
         program: String,
     },
+    /// The program came to an access that compiled code does not make.
+    #[error(
+        "program `{program}` came to a record of the kernel, or to memory that wants a checked read; neither exists here"
+    )]
+    RefusedAccess {
+        /// The program.
+        program: String,
+    },
     /// The interpreter stopped.
     #[error("the interpreter stopped in `{program}`: {reason}")]
     Interpreter {

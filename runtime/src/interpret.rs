@@ -32,7 +32,7 @@ pub(crate) fn run(compiled: &Compiled, context: &mut [u8], run: &Run<'_>) -> Res
         | ContextLayout::Fields(_)
         | ContextLayout::Memory { .. } => [pointer, 0, 0, 0, 0],
     };
-    interp::run(&program.insns, args, &mut memory, &mut calls, Budget::default())
+    interp::run(compiled.proof.xlated(), args, &mut memory, &mut calls, Budget::default())
         .map(|outcome| outcome.r0())
         .map_err(|trap| RunError::Interpreter { program: program.name.clone(), reason: trap.to_string() })
 }

@@ -100,7 +100,7 @@ impl<'p> Run<'p> {
         self.with_rare(|rare| {
             rare.fault.get_or_insert(fault);
         });
-        self.header.abort.set(1);
+        self.header.abort.set(RunHeader::ABORTED);
     }
 
     /// Whether a fault was recorded.
@@ -125,7 +125,9 @@ impl<'p> Run<'p> {
     #[cold]
     pub(crate) fn finish(&self) -> Option<RunError> {
         self.release_all();
-        self.with_rare(|rare| rare.fault.take())
+        let refused = self.header.abort.get() == RunHeader::REFUSED;
+        let fault = || RunError::RefusedAccess { program: self.program.name.clone() };
+        self.with_rare(|rare| rare.fault.take()).or_else(|| refused.then(fault))
     }
 
     /// Enters into the ledger that the program now owns `object`.

@@ -11,10 +11,10 @@ use crate::limits::Pruning;
 use crate::liveness::Liveness;
 use crate::reject::Reason;
 use crate::state::covers::covers;
-use crate::state::{Region, Role, VerifierState, widen};
+use crate::state::{Region, Role, Trust, VerifierState, widen};
 use crate::subject::Subject;
 use crate::transfer::{Step, Way, step};
-use crate::verified::Stats;
+use crate::verified::{Access, Stats};
 
 /// Sees every state that is walked, before its instruction is simulated.
 pub trait Observer {
@@ -76,6 +76,8 @@ pub(crate) struct Failure {
 pub(crate) struct Explored {
     /// Slots that some path reached.
     pub(crate) reached: Vec<bool>,
+    /// How engines make the memory access of each slot.
+    pub(crate) accesses: Vec<Access>,
     /// Bytes of stack that each function uses.
     pub(crate) stack_bytes: Vec<u32>,
 }
@@ -125,6 +127,7 @@ pub(crate) struct Explorer<'a, 'o> {
     stack_bytes: Vec<u32>,
     /// What each instruction followed on the paths walked so far.
     followed: Vec<Option<Followed>>,
+    accesses: Vec<Access>,
     jumps: u32,
     /// Jumps and instructions when a state was kept last.
     last_kept: (u32, u32),
@@ -149,6 +152,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
             reached: vec![false; slots],
             stack_bytes: vec![0; subject.cfg.functions().len()],
             followed: vec![None; slots],
+            accesses: vec![Access::Plain; slots],
             jumps: 0,
             last_kept: (0, 0),
         }
@@ -172,8 +176,8 @@ impl<'a, 'o> Explorer<'a, 'o> {
             self.note_stack(&path.state);
             self.close(path.parent);
         }
-        let explored = Explored { reached: self.reached, stack_bytes: self.stack_bytes };
-        (Ok(explored), self.stats)
+        let Self { reached, accesses, stack_bytes, stats, .. } = self;
+        (Ok(Explored { reached, accesses, stack_bytes }), stats)
     }
 
     /// Walks one path to its end; forks wait.
@@ -304,6 +308,14 @@ impl<'a, 'o> Explorer<'a, 'o> {
             | Region::PacketEnd
             | Region::Func(_) => Followed::Memory,
         };
+        if let Some(access) = self.accesses.get_mut(path.at.index()) {
+            *access = match kind {
+                Followed::Record(_) => Access::Refused,
+                Followed::Object if pointer.trust == Trust::Untrusted => Access::Refused,
+                Followed::Context if *access == Access::Plain => Access::Context,
+                Followed::Context | Followed::Object | Followed::Memory => *access,
+            };
+        }
         let Some(slot) = self.followed.get_mut(path.at.index()) else { return Ok(()) };
         match slot.replace(kind) {
             Some(before) if before != kind => Err(Reason::MixedPointers),

@@ -93,8 +93,9 @@ struct Proof {
 
 impl Proof {
     fn with(self, program: Program) -> VerifiedProgram {
-        let Self { entry, subprogs, facts, stats } = self;
-        VerifiedProgram { program, entry, subprogs, facts, stats }
+        let Self { entry, subprogs, mut facts, stats } = self;
+        let xlated = verified::xlate(&program, &entry, &mut facts);
+        VerifiedProgram { program, xlated, entry, subprogs, facts, stats }
     }
 }
 
@@ -134,7 +135,7 @@ fn prove(
     let proof = Proof {
         entry: entry.clone(),
         subprogs: verified::subprogs(&cfg, &explored.stack_bytes),
-        facts: verified::facts(&explored.reached),
+        facts: verified::facts(&explored.reached, &explored.accesses),
         stats,
     };
     (Ok(proof), stats)

@@ -1,6 +1,6 @@
 //! [`VerifiedProgram`]: the proof as a type, with every fact that the JIT may rely on.
 
-use opswap_bpf::insn::{CallTarget, Imm64};
+use opswap_bpf::insn::{CallTarget, Extend, Imm64, Size};
 use opswap_bpf::{EntryProto, Insn, InsnIdx, Program, SubprogId};
 
 use crate::cfg::Cfg;
@@ -27,11 +27,25 @@ pub enum Reach {
     Live,
 }
 
+/// How engines make the memory access of an instruction, if it makes one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// As a plain one.
+    Plain,
+    /// To the program's context: [`VerifiedProgram::xlated`] has it as it is laid out at run time.
+    Context,
+    /// Through a pointer that no engine follows: to a record of the host, or one that may dangle and wants a checked read. A run
+    /// that comes here ends.
+    Refused,
+}
+
 /// What holds at one slot on every path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InsnFacts {
     /// Is it reached?
     pub reach: Reach,
+    /// How is its memory access made?
+    pub access: Access,
 }
 
 /// A function of the program as the JIT compiles it.
@@ -49,6 +63,7 @@ pub struct SubprogFacts {
 #[derive(Clone, Debug)]
 pub struct VerifiedProgram {
     pub(crate) program: Program,
+    pub(crate) xlated: Vec<Insn>,
     pub(crate) entry: EntryProto,
     pub(crate) subprogs: Vec<SubprogFacts>,
     pub(crate) facts: Vec<InsnFacts>,
@@ -59,6 +74,12 @@ impl VerifiedProgram {
     /// The program itself.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// The instructions as engines execute them, slot by slot: loads of pointers from a structured context are eight bytes wide
+    /// and go to where the pointers lie ([`ContextLayout::pointer_slot`](opswap_bpf::proto::ContextLayout::pointer_slot)).
+    pub fn xlated(&self) -> &[Insn] {
+        &self.xlated
     }
 
     /// The contract against which it was proved.
@@ -89,9 +110,47 @@ impl VerifiedProgram {
 }
 
 /// Facts of each slot.
-pub(crate) fn facts(reached: &[bool]) -> Vec<InsnFacts> {
-    let fact = |reached: &bool| InsnFacts { reach: if *reached { Reach::Live } else { Reach::Dead } };
-    reached.iter().map(fact).collect()
+pub(crate) fn facts(reached: &[bool], accesses: &[Access]) -> Vec<InsnFacts> {
+    let fact = |(reached, access): (&bool, &Access)| InsnFacts {
+        reach: if *reached { Reach::Live } else { Reach::Dead },
+        access: *access,
+    };
+    reached.iter().zip(accesses).map(fact).collect()
+}
+
+/// The instructions as engines execute them. What the layout cannot express is refused: `facts` say so.
+pub(crate) fn xlate(program: &Program, entry: &EntryProto, facts: &mut [InsnFacts]) -> Vec<Insn> {
+    let mut insns = program.insns.clone();
+    for (insn, facts) in insns.iter_mut().zip(facts) {
+        if facts.access != Access::Context {
+            continue;
+        }
+        let Some(field) = context_offset(insn) else { continue };
+        let Some(slot) = u32::try_from(field).ok().and_then(|field| entry.context.pointer_slot(field)) else {
+            continue;
+        };
+        match (&mut *insn, i16::try_from(slot)) {
+            (Insn::Load { size, extend: Extend::Zero, offset, .. }, Ok(slot)) => {
+                *size = Size::DW;
+                *offset = slot;
+            }
+            (_, Ok(_) | Err(_)) => facts.access = Access::Refused,
+        }
+    }
+    insns
+}
+
+/// The offset at which an instruction accesses memory.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others access no memory")]
+fn context_offset(insn: &Insn) -> Option<i16> {
+    match insn {
+        Insn::Load { offset, .. }
+        | Insn::Store { offset, .. }
+        | Insn::Atomic { offset, .. }
+        | Insn::LoadAcquire { offset, .. }
+        | Insn::StoreRelease { offset, .. } => Some(*offset),
+        _ => None,
+    }
 }
 
 /// Facts of each function.

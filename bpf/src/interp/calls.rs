@@ -14,6 +14,8 @@ pub enum Stop {
     Abort(String),
     /// The program itself trapped inside a callback.
     Trap(Trap),
+    /// The function of the program that called returns with this in `R0`, now (a tail call that found its target).
+    Leave(u64),
 }
 
 impl Stop {

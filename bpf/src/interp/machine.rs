@@ -21,6 +21,8 @@ pub struct Machine<'a> {
     observer: Option<&'a mut dyn Observer>,
     budget: Budget,
     executed: u64,
+    /// How often `may_goto` still falls through.
+    turns: u32,
     depth: u32,
 }
 
@@ -28,13 +30,6 @@ pub struct Machine<'a> {
 struct Frame {
     return_to: InsnIdx,
     saved: [u64; 5],
-    may_goto: u32,
-}
-
-/// The function that is running.
-struct Current {
-    registers: Registers,
-    may_goto: u32,
 }
 
 /// Where execution goes on.
@@ -47,7 +42,8 @@ enum Flow {
 impl<'a> Machine<'a> {
     /// A run that has not begun.
     pub fn new(insns: &'a [Insn], memory: &'a mut dyn Memory, budget: Budget) -> Self {
-        Self { insns, memory, observer: None, budget, executed: 0, depth: 0 }
+        let turns = budget.may_goto;
+        Self { insns, memory, observer: None, budget, executed: 0, turns, depth: 0 }
     }
 
     /// The same with an observer.
@@ -60,6 +56,13 @@ impl<'a> Machine<'a> {
     /// The program's memory.
     pub fn memory(&mut self) -> &mut dyn Memory {
         self.memory
+    }
+
+    /// Takes one of the turns that the run's loops without a bound of their own share; `false` when there is none left.
+    pub fn take_turn(&mut self) -> bool {
+        let left = self.turns.checked_sub(1);
+        self.turns = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Runs the program from slot 0.
@@ -99,30 +102,28 @@ impl<'a> Machine<'a> {
 
     fn frames(&mut self, start: InsnIdx, args: Args, calls: &mut dyn Calls) -> Result<Registers, Trap> {
         let trap = |at| move |kind| Trap { at, kind };
-        let mut current = Current { registers: [POISON; 11], may_goto: self.budget.may_goto };
-        current.registers[1..=5].copy_from_slice(&args);
-        current.registers[Reg::FP.index()] = self.push_frame().map_err(trap(start))?;
+        let mut registers = [POISON; 11];
+        registers[1..=5].copy_from_slice(&args);
+        registers[Reg::FP.index()] = self.push_frame().map_err(trap(start))?;
         let mut callers: Vec<Frame> = Vec::new();
         let mut at = start;
         loop {
-            match self.step(at, &mut current, calls).map_err(trap(at))? {
+            match self.step(at, &mut registers, calls).map_err(trap(at))? {
                 Flow::To(next) => at = next,
                 Flow::Enter { start, return_to } => {
                     let mut saved = [0; 5];
-                    saved.copy_from_slice(&current.registers[6..=10]);
-                    callers.push(Frame { return_to, saved, may_goto: current.may_goto });
-                    current.registers[0] = POISON;
-                    current.registers[6..=9].fill(POISON);
-                    current.registers[Reg::FP.index()] = self.push_frame().map_err(trap(at))?;
-                    current.may_goto = self.budget.may_goto;
+                    saved.copy_from_slice(&registers[6..=10]);
+                    callers.push(Frame { return_to, saved });
+                    registers[0] = POISON;
+                    registers[6..=9].fill(POISON);
+                    registers[Reg::FP.index()] = self.push_frame().map_err(trap(at))?;
                     at = start;
                 }
                 Flow::Exit => {
                     self.pop_frame();
-                    let Some(caller) = callers.pop() else { return Ok(current.registers) };
-                    current.registers[1..=5].fill(POISON);
-                    current.registers[6..=10].copy_from_slice(&caller.saved);
-                    current.may_goto = caller.may_goto;
+                    let Some(caller) = callers.pop() else { return Ok(registers) };
+                    registers[1..=5].fill(POISON);
+                    registers[6..=10].copy_from_slice(&caller.saved);
                     at = caller.return_to;
                 }
             }
@@ -144,7 +145,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Executes one instruction.
-    fn step(&mut self, at: InsnIdx, current: &mut Current, calls: &mut dyn Calls) -> Result<Flow, TrapKind> {
+    fn step(&mut self, at: InsnIdx, regs: &mut Registers, calls: &mut dyn Calls) -> Result<Flow, TrapKind> {
         let insn = *self.insns.get(at.index()).ok_or(TrapKind::NoInstruction)?;
         if self.executed >= self.budget.instructions {
             return Err(TrapKind::Instructions);
@@ -152,11 +153,10 @@ impl<'a> Machine<'a> {
         self.executed += 1;
         if let Some(observer) = &mut self.observer {
             let frame = self.depth - 1;
-            observer.before(at, frame, &current.registers).map_err(|reason| TrapKind::Aborted { reason })?;
+            observer.before(at, frame, regs).map_err(|reason| TrapKind::Aborted { reason })?;
         }
         let next = at.next();
         let jump = |offset: i32| at.jump(offset).ok_or(TrapKind::Target);
-        let regs = &mut current.registers;
         match insn {
             Insn::Alu { op, width, dst, src } => {
                 regs[dst.index()] = arith::alu(op, width, regs[dst.index()], value(regs, src));
@@ -205,14 +205,15 @@ impl<'a> Machine<'a> {
                     return jump(offset.into()).map(Flow::To);
                 }
             }
-            Insn::MayGoto { offset } => match current.may_goto.checked_sub(1) {
-                Some(left) => current.may_goto = left,
-                None => return jump(offset.into()).map(Flow::To),
-            },
+            Insn::MayGoto { offset } => {
+                if !self.take_turn() {
+                    return jump(offset.into()).map(Flow::To);
+                }
+            }
             Insn::Call { target: CallTarget::Subprog(offset) } => {
                 return Ok(Flow::Enter { start: jump(offset)?, return_to: next });
             }
-            Insn::Call { target } => self.call(target, regs, calls)?,
+            Insn::Call { target } => return self.call(target, next, regs, calls),
             Insn::CallReg { reg } => {
                 let address = regs[reg.index()];
                 if let Some(start) = self.function_at(address) {
@@ -220,7 +221,7 @@ impl<'a> Machine<'a> {
                 }
                 // A small number is a helper's, as the conformance suite has it.
                 let id = u32::try_from(address).map_err(|_| TrapKind::NotAFunction { address })?;
-                self.call(CallTarget::Helper(HelperId(id)), regs, calls)?;
+                return self.call(CallTarget::Helper(HelperId(id)), next, regs, calls);
             }
             Insn::Exit => return Ok(Flow::Exit),
         }
@@ -230,9 +231,10 @@ impl<'a> Machine<'a> {
     fn call(
         &mut self,
         target: CallTarget,
+        next: InsnIdx,
         regs: &mut Registers,
         calls: &mut dyn Calls,
-    ) -> Result<(), TrapKind> {
+    ) -> Result<Flow, TrapKind> {
         let [_, r1, r2, r3, r4, r5, ..] = *regs;
         let args = [r1, r2, r3, r4, r5];
         let result = match target {
@@ -240,9 +242,14 @@ impl<'a> Machine<'a> {
             CallTarget::Kfunc { id, module } => calls.kfunc(id, module, args, self),
             CallTarget::Subprog(_) => return Err(TrapKind::Target),
         };
-        regs[0] = result.map_err(stopped)?;
+        let (value, flow) = match result {
+            Ok(value) => (value, Flow::To(next)),
+            Err(Stop::Leave(value)) => (value, Flow::Exit),
+            Err(stop @ (Stop::Abort(_) | Stop::Trap(_))) => return Err(stopped(stop)),
+        };
+        regs[0] = value;
         regs[1..=5].fill(POISON);
-        Ok(())
+        Ok(flow)
     }
 
     /// Loads, stores and atomic operations.
@@ -314,5 +321,6 @@ fn stopped(stop: Stop) -> TrapKind {
     match stop {
         Stop::Abort(reason) => TrapKind::Aborted { reason },
         Stop::Trap(trap) => TrapKind::Callback(Box::new(trap)),
+        Stop::Leave(_) => TrapKind::Aborted { reason: "only a call can make a function return".to_owned() },
     }
 }

@@ -3,12 +3,16 @@
 use iced_x86::Code;
 use opswap_bpf::insn::{JmpOp, Reg, Src, Width};
 
-use crate::asm::Cond;
+use crate::RunHeader;
+use crate::asm::{Cond, Mem};
 use crate::error::JitError;
 use crate::ir::Taken;
 use crate::lower::alu::pick;
 use crate::lower::{ExitForm, Lowerer};
-use crate::regs::gpr;
+use crate::regs::{RUN, gpr};
+
+/// Offset of `RunHeader::turns`.
+const TURNS: i32 = std::mem::offset_of!(RunHeader, turns) as i32;
 
 /// The condition on the flags after `cmp dst, src` (after `test dst, src` for [`JmpOp::Set`]).
 fn condition(op: JmpOp) -> Cond {
@@ -88,15 +92,13 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Jumps once the counter is 0, and leaves it there: every later visit jumps too.
+    /// Jumps once the run's turns are used up: every later visit jumps too.
     pub(super) fn may_goto(&mut self, offset: i16) -> Result<(), JitError> {
-        let Some(counter) = self.current.frame.counter() else {
-            return Err(JitError::Internal("a frame without a loop counter".to_owned()));
-        };
+        let turns = Mem::at(RUN, TURNS);
         let to = self.slot_label(i32::from(offset))?;
-        self.asm.mi(Code::Cmp_rm64_imm8, counter, 0);
+        self.asm.mi(Code::Cmp_rm64_imm8, turns, 0);
         self.asm.branch(Cond::Equal, to);
-        self.asm.mi(Code::Sub_rm64_imm8, counter, 1);
+        self.asm.mi(Code::Sub_rm64_imm8, turns, 1);
         Ok(())
     }
 

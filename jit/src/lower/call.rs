@@ -1,8 +1,12 @@
 //! Calls, and 64-bit immediates, both of which ask the linker where things lie.
 
-use iced_x86::Code;
-use opswap_bpf::insn::{CallTarget, Imm64, MapRef, Reg};
+use std::mem::offset_of;
 
+use iced_x86::Code;
+use opswap_bpf::HelperId;
+use opswap_bpf::insn::{CallTarget, Imm64, MapRef, PacketMode, Reg, Size};
+
+use crate::RunHeader;
 use crate::asm::{Cond, Mem};
 use crate::error::JitError;
 use crate::linker::{CodeAddr, DataAddr};
@@ -10,7 +14,11 @@ use crate::lower::{Aborts, Lowerer, target};
 use crate::regs::{RUN, RUN_ARGUMENT, gpr};
 
 /// Offset of `RunHeader::abort`.
-const ABORT: i32 = 0;
+const ABORT: i32 = offset_of!(RunHeader, abort) as i32;
+/// Offset of `RunHeader::leave`.
+const LEAVE: i32 = offset_of!(RunHeader, leave) as i32;
+/// `bpf_tail_call`: when it finds a program, the caller returns what that gave.
+const TAIL_CALL: HelperId = HelperId(12);
 
 impl Lowerer<'_> {
     pub(super) fn call(&mut self, target: CallTarget) -> Result<(), JitError> {
@@ -18,6 +26,9 @@ impl Lowerer<'_> {
             CallTarget::Helper(id) => {
                 let address = self.linker.helper(id).ok_or_else(|| unlinked(id))?;
                 self.call_host(address);
+                if id == TAIL_CALL {
+                    self.leave_if_told();
+                }
             }
             CallTarget::Kfunc { id, module } => {
                 let address = self.linker.kfunc(id, module).ok_or_else(|| unlinked(id))?;
@@ -45,6 +56,41 @@ impl Lowerer<'_> {
             Aborts::Never => {}
         }
         Ok(())
+    }
+
+    /// A legacy load of the packet, which the host makes: offset and size are its arguments. Beyond the packet the function
+    /// returns 0.
+    pub(super) fn load_packet(&mut self, size: Size, mode: PacketMode, imm: i32) -> Result<(), JitError> {
+        let load = self.linker.packet_load().ok_or_else(|| unlinked("the host's packet"))?;
+        let (offset, bytes) = (gpr(Reg::R1).r32(), gpr(Reg::R2).r32());
+        match mode {
+            PacketMode::Abs => self.asm.ru(Code::Mov_r32_imm32, offset, imm.cast_unsigned()),
+            PacketMode::Ind(index) => {
+                self.asm.rr(Code::Mov_r32_rm32, offset, gpr(index).r32());
+                self.asm.ri(Code::Add_rm32_imm32, offset, imm);
+            }
+        }
+        self.asm.ru(Code::Mov_r32_imm32, bytes, size.bytes());
+        self.call_host(load);
+        self.leave_if_told();
+        Ok(())
+    }
+
+    /// Ends the run: the verifier proved this access for engines that make checked reads.
+    pub(super) fn refused(&mut self) {
+        self.asm.mi(Code::Mov_rm32_imm32, Mem::at(RUN, ABORT), RunHeader::REFUSED.cast_signed());
+        self.asm.jump(self.current.abort);
+        self.current.abort_used = true;
+    }
+
+    /// Returns what is in `R0` if the host says so.
+    fn leave_if_told(&mut self) {
+        let stay = self.asm.label();
+        self.asm.mi(Code::Cmp_rm32_imm8, Mem::at(RUN, LEAVE), 0);
+        self.asm.branch(Cond::Equal, stay);
+        self.asm.mi(Code::Mov_rm32_imm32, Mem::at(RUN, LEAVE), 0);
+        self.current.frame.epilogue(&mut self.asm);
+        self.asm.bind(stay);
     }
 
     fn leave_if_aborted(&mut self) {

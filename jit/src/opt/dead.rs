@@ -36,6 +36,8 @@ fn is_pure(op: &Op) -> bool {
                 | Insn::ByteSwap { .. }
                 | Insn::LoadImm64 { .. }
         ),
-        Op::Nothing | Op::Dead | Op::Store { .. } | Op::Jump { .. } | Op::Branch { .. } => false,
+        Op::Nothing | Op::Dead | Op::Refused | Op::Store { .. } | Op::Jump { .. } | Op::Branch { .. } => {
+            false
+        }
     }
 }

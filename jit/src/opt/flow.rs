@@ -45,7 +45,7 @@ fn next(op: &Op, slot: usize) -> Option<Next> {
         Op::Insn(Insn::MayGoto { offset }) => {
             Some(Next { falls_through: true, to: (slot + 1).checked_add_signed(isize::from(offset)) })
         }
-        Op::Insn(Insn::Exit) | Op::Dead => Some(Next { falls_through: false, to: None }),
+        Op::Insn(Insn::Exit) | Op::Dead | Op::Refused => Some(Next { falls_through: false, to: None }),
         Op::Nothing
         | Op::Insn(_)
         | Op::Load { .. }

@@ -172,7 +172,7 @@ impl State {
                 let (dst, src) = (self.copied(width, dst), self.copied_src(width, src));
                 Op::Branch { taken, op, width, dst, src, to }
             }
-            Op::Nothing | Op::Dead | Op::Lea { .. } | Op::Jump { .. } => *op,
+            Op::Nothing | Op::Dead | Op::Refused | Op::Lea { .. } | Op::Jump { .. } => *op,
         })
     }
 

@@ -30,6 +30,7 @@ pub(super) fn simplify(ops: &mut [Op], flow: &Flow) {
             }
             Op::Nothing
             | Op::Dead
+            | Op::Refused
             | Op::Insn(_)
             | Op::Load { .. }
             | Op::Store { .. }

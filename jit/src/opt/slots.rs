@@ -75,6 +75,7 @@ impl Slots {
             }
             Op::Nothing
             | Op::Dead
+            | Op::Refused
             | Op::Load { .. }
             | Op::Lea { .. }
             | Op::Rotate { .. }

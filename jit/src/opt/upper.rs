@@ -52,7 +52,7 @@ fn result(op: &Op, zero: RegSet) -> Option<(Reg, bool)> {
         Op::Load { dst, size, extend, .. } => Some((dst, extend == Extend::Zero && size != Size::DW)),
         Op::Lea { dst, width, .. } | Op::Rotate { dst, width, .. } => Some((dst, width == Width::W32)),
         Op::Insn(insn) => insn_result(&insn, zero),
-        Op::Nothing | Op::Dead | Op::Store { .. } | Op::Jump { .. } | Op::Branch { .. } => None,
+        Op::Nothing | Op::Dead | Op::Refused | Op::Store { .. } | Op::Jump { .. } | Op::Branch { .. } => None,
     }
 }
 

@@ -97,7 +97,7 @@ fn a_program_of_forty_thousand_instructions() {
 }
 
 #[test]
-fn the_loop_budget_is_that_of_linux() {
+fn the_loop_budget_is_that_of_one_loop_in_linux() {
     let text = "
         r0 = 0
     again:
@@ -117,7 +117,7 @@ fn the_loop_budget_is_that_of_linux() {
 }
 
 #[test]
-fn every_call_of_a_function_has_a_loop_budget_of_its_own() {
+fn the_calls_of_a_run_share_one_loop_budget() {
     let text = "
         call inner
         r6 = r0
@@ -134,7 +134,7 @@ fn every_call_of_a_function_has_a_loop_budget_of_its_own() {
         exit";
     assert_eq!(
         call(&Assumed::new(text, 0).compile(&TestLinker::default()), &mut [], &RunHeader::default()),
-        16 << 20
+        8 << 20
     );
 }
 

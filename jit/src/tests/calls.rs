@@ -4,7 +4,7 @@ use crate::tests::harness::machine::{
     self, HostFunction, abort_if, address, call_back, hash_in_front, mixed, record, stack_alignment,
     take_trace,
 };
-use crate::tests::harness::{Assumed, TestLinker, compiled, run};
+use crate::tests::harness::{Assumed, TestLinker, compiled, run, ways};
 use crate::{CALLBACK_CFI_HASH, CodeAddr, RunHeader};
 use opswap_bpf::SubprogId;
 
@@ -168,6 +168,63 @@ fn an_abort_in_a_callback_ends_the_callback_and_the_program() {
     assert_eq!(run.abort.get(), 1);
     // The first callback gets 0 and goes on; the second gets 1 and aborts; the third is ended by the flag after its call.
     assert_eq!(take_trace().len(), 3);
+}
+
+#[test]
+fn a_tail_call_that_finds_its_target_ends_the_function_that_made_it() {
+    let text = "
+        r6 = r1
+        r3 = *(u64 *)(r6 + 0)
+        call inner
+        r0 += 5
+        exit
+    inner:
+        r7 = 7
+        *(u64 *)(r10 - 8) = 3
+        call helper#12
+        r0 = 40
+        exit";
+    let linker = TestLinker { functions: vec![address(machine::tail_call); 13], ..linker() };
+    let executable = Assumed::new(text, 8).compile(&linker);
+    for (index, result) in [(3_u64, 1008), (32, 1037), (33, 45)] {
+        let run = RunHeader::default();
+        assert_eq!(machine::call(&executable, &mut index.to_le_bytes(), &run), result);
+        assert_eq!(run.leave.get(), 0, "compiled code clears it");
+    }
+}
+
+#[test]
+fn legacy_packet_loads_give_host_order_and_end_the_function_beyond_the_packet() {
+    let cases = [
+        ("r0 = *(u8 *)skb[9]", Some(9)),
+        ("r0 = *(u16 *)skb[2]", Some(0x203)),
+        ("r0 = *(u32 *)skb[r7 + 4]", Some(0x0506_0708)),
+        ("r0 = *(u32 *)skb[r7 + -1]", Some(0x0001_0203)),
+        ("r0 = *(u16 *)skb[9]", None),
+        ("r0 = *(u8 *)skb[r7 + -2]", None),
+    ];
+    for (load, expected) in cases {
+        let text = format!("r6 = r1\nr7 = 1\n*(u64 *)(r10 - 8) = 1\n{load}\nr0 += r7\nexit");
+        let executable = Assumed::new(&text, 8).compile(&linker());
+        let found = machine::call(&executable, &mut [0; 8], &RunHeader::default());
+        assert_eq!(found, expected.map_or(0, |value: u64| value + 1), "{load}");
+    }
+}
+
+#[test]
+fn an_access_that_engines_do_not_make_ends_the_run() {
+    // Following 16 would kill the process.
+    let load = "r6 = 16\nr0 = *(u64 *)(r6 + 0)\nr0 += 1\nexit";
+    let store = "r6 = 16\n*(u64 *)(r6 + 0) = 1\nr0 = 1\nexit";
+    let in_callee = "call inner\nr0 = 1\nexit\ninner:\nr6 = 16\nr0 = *(u8 *)(r6 + 0)\nexit";
+    for (text, slot) in [(load, 1), (store, 1), (in_callee, 4)] {
+        for way in ways() {
+            let executable = Assumed::new(text, 0).compile_refusing(slot, &linker(), way);
+            let run = RunHeader::default();
+            assert_eq!(machine::call(&executable, &mut [], &run), 0, "{text}");
+            assert_eq!(run.abort.get(), RunHeader::REFUSED, "{text}");
+        }
+    }
 }
 
 #[test]

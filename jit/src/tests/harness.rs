@@ -14,7 +14,7 @@ use opswap_bpf::{
 };
 use opswap_verifier::host::Unavailable;
 use opswap_verifier::limits::{ImmediateRules, UnreachableCode};
-use opswap_verifier::verified::{Reach, SubprogFacts};
+use opswap_verifier::verified::{Access, Reach, SubprogFacts};
 use opswap_verifier::{Host, Limits, VerifiedProgram, verify_with};
 
 use crate::cpu::{Bmi2, Cpu};
@@ -143,8 +143,23 @@ impl Assumed {
             context: &self.context,
             functions: &self.functions,
             reach: vec![Reach::Live; self.insns.len()],
+            access: vec![Access::Plain; self.insns.len()],
         };
         compile_input(&input, linker, (Cpu::detect(), Level::Full))
+    }
+
+    /// Compiles with one access that engines do not make.
+    pub(super) fn compile_refusing(&self, slot: usize, linker: &dyn Linker, way: (Cpu, Level)) -> Executable {
+        let mut access = vec![Access::Plain; self.insns.len()];
+        access[slot] = Access::Refused;
+        let input = Input {
+            insns: &self.insns,
+            context: &self.context,
+            functions: &self.functions,
+            reach: vec![Reach::Live; self.insns.len()],
+            access,
+        };
+        compile_input(&input, linker, way)
     }
 }
 
@@ -169,6 +184,9 @@ impl Linker for TestLinker {
     }
     fn map_value(&self, _: MapId) -> Option<DataAddr> {
         None
+    }
+    fn packet_load(&self) -> Option<CodeAddr> {
+        Some(machine::address(machine::packet_load))
     }
     fn cfi_hash(&self) -> u32 {
         self.cfi_hash

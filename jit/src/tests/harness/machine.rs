@@ -102,6 +102,44 @@ pub(in crate::tests) extern "C" fn call_back(
     (0..times).map(|index| callback(index, context, 2, 3, 4, run)).fold(0, u64::wrapping_add)
 }
 
+/// A tail call that finds its target when the index, `r3`, is below 33: the target gives 1000 and the index.
+pub(in crate::tests) extern "C" fn tail_call(
+    _: u64,
+    _: u64,
+    index: u64,
+    _: u64,
+    _: u64,
+    run: *const RunHeader,
+) -> u64 {
+    clobber();
+    if index >= 33 {
+        return u64::MAX;
+    }
+    // SAFETY: as in `abort_if`.
+    let run = unsafe { &*run };
+    run.leave.set(1);
+    1000 + index
+}
+
+/// A packet of ten bytes that count from 0.
+pub(in crate::tests) extern "C" fn packet_load(
+    offset: u64,
+    bytes: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    run: *const RunHeader,
+) -> u64 {
+    clobber();
+    if offset + bytes <= 10 {
+        return (offset..offset + bytes).fold(0, |value, byte| value << 8 | byte);
+    }
+    // SAFETY: as in `abort_if`.
+    let run = unsafe { &*run };
+    run.leave.set(1);
+    0
+}
+
 /// The four bytes in front of an entry.
 pub(in crate::tests) fn hash_in_front(executable: &Executable, CodeAddr(entry): CodeAddr) -> u32 {
     let offset = entry - executable.bytes().as_ptr() as usize;
