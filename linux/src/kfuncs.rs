@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use opswap_bpf::btf::Param;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, FieldKind, Intrinsic, IterRole, MemAccess, MemInit,
-    MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, Intrinsic, IterRole, MemAccess,
+    MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
 use opswap_bpf::{Btf, BtfId, KfuncFlags, KfuncId, KfuncProto, TypeRef};
 use opswap_verifier::host::Unavailable;
@@ -136,7 +136,9 @@ impl Reader<'_> {
         match kind(self.btf, target) {
             Kind::Struct { name } => Some(match name {
                 "__sk_buff" | "xdp_md" | "bpf_sock_addr_kern" => ArgKind::Context,
-                "bpf_dynptr" | "bpf_dynptr_kern" if suffix == "uninit" => ArgKind::Dynptr(DynptrKind::Uninit),
+                "bpf_dynptr" | "bpf_dynptr_kern" if suffix == "uninit" => {
+                    ArgKind::Dynptr(DynptrKind::Uninit(DynptrMemory::Host))
+                }
                 "bpf_dynptr" | "bpf_dynptr_kern" => ArgKind::Dynptr(DynptrKind::Read),
                 "bpf_wq" => ArgKind::Field(FieldKind::Workqueue),
                 // Lists and trees hold objects of the program's own types; their functions are not described here yet.

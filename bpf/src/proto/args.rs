@@ -72,26 +72,67 @@ pub enum SizeRule {
     Constant,
 }
 
-/// State of a dynptr argument.
+/// What a dynptr reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DynptrMemory {
+    /// Memory that the constructing call is given (`bpf_dynptr_from_mem`).
+    Local,
+    /// Reserved memory of a ring buffer, which the program must submit or discard.
+    Ringbuf,
+    /// The packet behind a socket buffer; slices end when it may have changed.
+    Skb,
+    /// The metadata in front of the packet behind a socket buffer.
+    SkbMeta,
+    /// The packet of an XDP program.
+    Xdp,
+    /// Memory of the host, valid while every object argument of the constructing call lives.
+    Host,
+}
+
+/// State of a dynptr argument: 16 bytes of the program's stack, 8-byte aligned.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DynptrKind {
-    /// Must be initialised; the callee only reads it.
+    /// Must be initialised; the callee leaves it as it is.
     Read,
-    /// Must be initialised; the callee may change it.
+    /// Must be initialised; the callee may change it, which ends its slices.
     ReadWrite,
-    /// Must be uninitialised stack memory; the callee constructs it.
-    Uninit,
+    /// Must not be initialised; the callee constructs it, whatever it returns.
+    Uninit(DynptrMemory),
+    /// Must not be initialised; the callee makes it a copy of the dynptr in this argument.
+    CloneOf(ArgIdx),
+    /// Must be initialised and own its memory; the call consumes it and its clones.
+    Owned,
 }
 
 /// Role of an iterator function.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum IterRole {
-    /// Constructs the state (KF_ITER_NEW).
+    /// Constructs the state, whatever it returns (KF_ITER_NEW).
     New,
     /// Advances (KF_ITER_NEXT).
     Next,
     /// Ends (KF_ITER_DESTROY).
     Destroy,
+    /// Any other function that is given an initialised state (`__iter`).
+    Use,
+}
+
+/// What a function does with a saved interrupt state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum IrqRole {
+    /// Disables interrupts and saves what was.
+    Save,
+    /// Restores what was saved last.
+    Restore,
+}
+
+/// Which functions belong together: what one saves, only its partner restores.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum IrqClass {
+    /// `bpf_local_irq_save`, `bpf_local_irq_restore`.
+    Native,
+    /// Locks that save the interrupt state along.
+    Lock,
 }
 
 /// A special field of a map value, as an argument names it.
@@ -194,12 +235,19 @@ pub enum ArgKind {
     Context,
     /// A dynptr on the stack.
     Dynptr(DynptrKind),
-    /// Iterator state on the stack.
+    /// Iterator state on the stack, 8-byte aligned.
     Iter {
-        /// State type (`struct bpf_iter_NAME`).
+        /// State type (`struct bpf_iter_NAME`); its size is a multiple of 8.
         ty: TypeRef,
         /// What the function does with it.
         role: IterRole,
+    },
+    /// A saved interrupt state on the stack: 8 bytes, 8-byte aligned (`__irq_flag`).
+    IrqFlag {
+        /// What the function does with it.
+        role: IrqRole,
+        /// Which functions belong together.
+        class: IrqClass,
     },
     /// A static subprogram that verifies with these arguments and returns a number.
     Callback {

@@ -4,7 +4,7 @@
 //! and written, only written; its size follows as an argument, or after a colon), `size` (above 0), `size0`, `alloc_size` (a
 //! constant), `map`, `key`, `value` (read), `value_w`, `stack`, `obj:STRUCT`, `socket` (any socket), `sock_record` (a socket
 //! record), `full_sock`, `str`, `func(ARGUMENTS)` (in which `passed:N` is what the call passed as argument N), `timer`, `lock`,
-//! `kptr`, `owned` (a reference that the call takes), `reserved`, `percpu`, `dynptr`, `dynptr_new`, `dynptr_owned`.
+//! `kptr`, `owned` (a reference that the call takes), `reserved`, `percpu`, `dynptr`, `dynptr_local`, `dynptr_ringbuf` (constructed over these), `dynptr_owned`.
 //!
 //! Results: `int`, `void`, `range:LO..HI`, `count:N` (an error, or at most the size in argument N), `value`, `obj:STRUCT`,
 //! `trusted:STRUCT`, a record's name, `reserved`, `percpu_of:N`, `kptr_of:N`, `slice`. `?` means that NULL is possible.
@@ -15,8 +15,8 @@
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, FieldKind, HelperEffects, Intrinsic, KfuncFlags,
-    MemAccess, MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, HelperEffects, Intrinsic,
+    KfuncFlags, MemAccess, MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
 use opswap_bpf::{Btf, HelperId, HelperProto, TypeRef};
 
@@ -193,8 +193,9 @@ fn argument(line: &Line<'_>, types: &Types<'_>, word: &str, at: u8) -> Known<Arg
         "reserved" => ArgKind::Reserved,
         "percpu" => ArgKind::Percpu,
         "dynptr" => ArgKind::Dynptr(DynptrKind::Read),
-        "dynptr_new" => ArgKind::Dynptr(DynptrKind::Uninit),
-        "dynptr_owned" => ArgKind::Dynptr(DynptrKind::ReadWrite),
+        "dynptr_local" => ArgKind::Dynptr(DynptrKind::Uninit(DynptrMemory::Local)),
+        "dynptr_ringbuf" => ArgKind::Dynptr(DynptrKind::Uninit(DynptrMemory::Ringbuf)),
+        "dynptr_owned" => ArgKind::Dynptr(DynptrKind::Owned),
         _ => return Err(line.wrong(format!("unknown argument `{word}`"))),
     }))
 }

@@ -8,8 +8,8 @@ use opswap_bpf::TypeRef;
 use opswap_bpf::btf::{BtfType, Param, Signedness};
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, IterRole, KfuncFlags, MemAccess, MemInit, MemSize,
-    Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, IterRole, KfuncFlags, MemAccess, MemInit,
+    MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
 
 use super::error::RegistryError;
@@ -70,7 +70,7 @@ impl Signature<'_> {
             ArgForm::Str => ArgKind::Str,
             ArgForm::Map => ArgKind::Map { shape: map_shape(shape) },
             ArgForm::Dynptr => ArgKind::Dynptr(dynptr(shape.mem)),
-            ArgForm::Iter => ArgKind::Iter { ty: self.object(&arg.shape, types)?, role: self.iter_role()? },
+            ArgForm::Iter => ArgKind::Iter { ty: self.object(&arg.shape, types)?, role: self.iter_role() },
             ArgForm::Callback => ArgKind::Callback { args: self.callback(shape, types)? },
             ArgForm::Ignored => ArgKind::Ignored,
         };
@@ -189,17 +189,15 @@ impl Signature<'_> {
         Ok(inner.lower(types)?.into_iter().map(|lowered| lowered.proto.kind).collect())
     }
 
-    fn iter_role(&self) -> Result<IterRole, RegistryError> {
+    fn iter_role(&self) -> IterRole {
         if self.flags.contains(KfuncFlags::ITER_NEW) {
-            Ok(IterRole::New)
+            IterRole::New
         } else if self.flags.contains(KfuncFlags::ITER_NEXT) {
-            Ok(IterRole::Next)
+            IterRole::Next
         } else if self.flags.contains(KfuncFlags::ITER_DESTROY) {
-            Ok(IterRole::Destroy)
+            IterRole::Destroy
         } else {
-            Err(self.user.signature(
-                "takes an iterator's state, so it must be `iter_new`, `iter_next` or `iter_destroy`",
-            ))
+            IterRole::Use
         }
     }
 
@@ -319,7 +317,7 @@ fn dynptr(rule: MemRule) -> DynptrKind {
     match rule {
         MemRule::Read => DynptrKind::Read,
         MemRule::ReadWrite => DynptrKind::ReadWrite,
-        MemRule::Uninit => DynptrKind::Uninit,
+        MemRule::Uninit => DynptrKind::Uninit(DynptrMemory::Host),
     }
 }
 

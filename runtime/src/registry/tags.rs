@@ -15,8 +15,8 @@ use std::fmt::Write;
 use opswap_bpf::btf::{Param, Signedness};
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, IterRole, MemAccess, MemInit, MemSize, Nullness, RetKind,
-    RetProto, RetTrust, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, IrqClass, IrqRole, IterRole, MemAccess,
+    MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
 use opswap_bpf::{Btf, BtfId, TypeRef};
 
@@ -42,10 +42,34 @@ const ACCESSES: &Words<(MemAccess, MemInit)> = &[
     ("readwrite_uninit", (MemAccess::ReadWrite, MemInit::Provided)),
     ("uninit", (MemAccess::Write, MemInit::Provided)),
 ];
-const DYNPTRS: &Words<DynptrKind> =
-    &[("read", DynptrKind::Read), ("readwrite", DynptrKind::ReadWrite), ("uninit", DynptrKind::Uninit)];
-const ROLES: &Words<IterRole> =
-    &[("new", IterRole::New), ("next", IterRole::Next), ("destroy", IterRole::Destroy)];
+const DYNPTRS: &Words<DynptrKind> = &[
+    ("read", DynptrKind::Read),
+    ("readwrite", DynptrKind::ReadWrite),
+    ("uninit", DynptrKind::Uninit(DynptrMemory::Host)),
+    ("uninit_local", DynptrKind::Uninit(DynptrMemory::Local)),
+    ("uninit_ringbuf", DynptrKind::Uninit(DynptrMemory::Ringbuf)),
+    ("uninit_skb", DynptrKind::Uninit(DynptrMemory::Skb)),
+    ("uninit_skb_meta", DynptrKind::Uninit(DynptrMemory::SkbMeta)),
+    ("uninit_xdp", DynptrKind::Uninit(DynptrMemory::Xdp)),
+    ("owned", DynptrKind::Owned),
+    ("clone_of_0", DynptrKind::CloneOf(ArgIdx(0))),
+    ("clone_of_1", DynptrKind::CloneOf(ArgIdx(1))),
+    ("clone_of_2", DynptrKind::CloneOf(ArgIdx(2))),
+    ("clone_of_3", DynptrKind::CloneOf(ArgIdx(3))),
+    ("clone_of_4", DynptrKind::CloneOf(ArgIdx(4))),
+];
+const ROLES: &Words<IterRole> = &[
+    ("new", IterRole::New),
+    ("next", IterRole::Next),
+    ("destroy", IterRole::Destroy),
+    ("use", IterRole::Use),
+];
+const IRQS: &Words<(IrqRole, IrqClass)> = &[
+    ("save", (IrqRole::Save, IrqClass::Native)),
+    ("restore", (IrqRole::Restore, IrqClass::Native)),
+    ("save_lock", (IrqRole::Save, IrqClass::Lock)),
+    ("restore_lock", (IrqRole::Restore, IrqClass::Lock)),
+];
 
 fn word<T: PartialEq>(words: &Words<T>, value: &T) -> &'static str {
     words.iter().find(|(_, candidate)| candidate == value).map_or("?", |(word, _)| word)
@@ -81,6 +105,7 @@ fn kind_text(kind: &ArgKind) -> Option<String> {
         ArgKind::Context => "context".to_owned(),
         ArgKind::Dynptr(kind) => format!("dynptr {}", word(DYNPTRS, kind)),
         ArgKind::Iter { role, .. } => format!("iter {}", word(ROLES, role)),
+        ArgKind::IrqFlag { role, class } => format!("irq {}", word(IRQS, &(*role, *class))),
         ArgKind::Callback { args } => {
             let args: Option<Vec<String>> = args.iter().map(kind_text).collect();
             format!("callback {}", args?.join("; "))
@@ -235,6 +260,10 @@ fn read_kind(btf: &Btf, ty: BtfId, text: &str, words: &mut Cursor<'_>) -> TagRes
         "map_key" => ArgKind::MapKey,
         "context" => ArgKind::Context,
         "dynptr" => ArgKind::Dynptr(words.one_of(DYNPTRS)?),
+        "irq" => {
+            let (role, class) = words.one_of(IRQS)?;
+            ArgKind::IrqFlag { role, class }
+        }
         "iter" => ArgKind::Iter { ty: pointee(btf, ty)?, role: words.one_of(ROLES)? },
         "callback" => ArgKind::Callback { args: read_callback(btf, ty, text)? },
         "ignored" => ArgKind::Ignored,

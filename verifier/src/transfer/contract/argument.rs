@@ -127,6 +127,7 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
         ArgKind::Dynptr(_) => Err(Reason::Unsupported { what: "dynptr arguments" }),
         ArgKind::Iter { .. } => Err(Reason::Unsupported { what: "iterator arguments" }),
+        ArgKind::IrqFlag { .. } => Err(Reason::Unsupported { what: "interrupt flag arguments" }),
         ArgKind::Callback { .. } => check_callback(call, index, reg),
         ArgKind::OwnedObject => Err(Reason::Unsupported { what: "arguments that own any object" }),
     }
