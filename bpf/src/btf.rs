@@ -11,6 +11,7 @@
 //! | `ext` | [`BtfExt`]: functions, source lines and relocations of an object |
 //! | `layout` | [`Field`]: which member lies at an offset |
 //! | `query` | modifiers, sizes, pointers, prototypes, tags |
+//! | `special` | locks, timers, kptrs, lists and trees in values |
 //! | `c_text` | types as C |
 //! | `compare` | [`Mismatch`]: an object's type against the host's |
 //!
@@ -27,6 +28,7 @@ mod kind;
 mod layout;
 mod query;
 mod read;
+mod special;
 mod types;
 mod validate;
 mod write;

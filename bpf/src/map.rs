@@ -130,6 +130,43 @@ pub enum SpecialField {
     },
 }
 
+impl SpecialField {
+    /// The kernel's name of it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::SpinLock => "bpf_spin_lock",
+            Self::ResSpinLock => "bpf_res_spin_lock",
+            Self::Timer => "bpf_timer",
+            Self::Workqueue => "bpf_wq",
+            Self::Refcount => "bpf_refcount",
+            Self::ListHead { .. } => "bpf_list_head",
+            Self::ListNode => "bpf_list_node",
+            Self::RbRoot { .. } => "bpf_rb_root",
+            Self::RbNode => "bpf_rb_node",
+            Self::Kptr { kind: KptrKind::Referenced | KptrKind::Unreferenced, .. } => "kptr",
+            Self::Kptr { kind: KptrKind::Percpu, .. } => "percpu_kptr",
+            Self::Kptr { kind: KptrKind::User, .. } => "uptr",
+        }
+    }
+
+    /// Of a list head or tree root: the element's type and the offset of its node.
+    pub fn element(&self) -> Option<(BtfId, u32)> {
+        match self {
+            Self::ListHead { contains, node_offset } | Self::RbRoot { contains, node_offset } => {
+                Some((*contains, *node_offset))
+            }
+            Self::SpinLock
+            | Self::ResSpinLock
+            | Self::Timer
+            | Self::Workqueue
+            | Self::Refcount
+            | Self::ListNode
+            | Self::RbNode
+            | Self::Kptr { .. } => None,
+        }
+    }
+}
+
 /// Ownership of a pointer inside a map value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum KptrKind {

@@ -18,8 +18,8 @@ mod function;
 mod returns;
 
 pub use args::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, IrqClass, IrqRole, IterRole,
-    MemAccess, MemInit, MemSize, Nullness, SizeRule,
+    Allocation, ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, IrqClass, IrqRole,
+    IterRole, MemAccess, MemInit, MemSize, NodeUse, Nullness, SizeRule,
 };
 pub use entry::{
     ContextArg, ContextField, ContextLayout, ContextValue, EntryProto, FieldAccess, FieldPolicy, LegacyLoads,

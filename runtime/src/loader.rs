@@ -10,7 +10,7 @@
 //! | `parse` | sections to programs, maps, tables and imports |
 //! | `code` | code sections, functions and what instructions refer to |
 //! | `references` | relocations of code |
-//! | `maps`, `globals`, `fields` | declared maps, global data, special fields of values |
+//! | `maps`, `globals` | declared maps, global data |
 //! | `tables` | `.struct_ops` |
 //! | `link` | one program with its subprograms, for one host |
 //! | `agree` | the structs that a program shares with its host |
@@ -24,7 +24,6 @@ mod code;
 mod core;
 mod elf;
 mod error;
-mod fields;
 mod globals;
 mod image;
 mod link;

@@ -146,6 +146,36 @@ pub enum FieldKind {
     Workqueue,
     /// A kptr that the map owns.
     Kptr,
+    /// `struct bpf_res_spin_lock`.
+    ResSpinLock,
+    /// `struct bpf_list_head`.
+    ListHead,
+    /// `struct bpf_list_node`.
+    ListNode,
+    /// `struct bpf_rb_root`.
+    RbRoot,
+    /// `struct bpf_rb_node`.
+    RbNode,
+    /// `struct bpf_refcount`.
+    Refcount,
+}
+
+/// Who holds the object of a list or tree node that a call is given.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum NodeUse {
+    /// The program: the call takes it. Until the lock is given back, the program's pointers stay valid.
+    Given,
+    /// The list or tree: the program only borrows it, under the lock.
+    Linked,
+}
+
+/// How an object of the program's own type was allocated.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Allocation {
+    /// Once (`bpf_obj_new`).
+    Object,
+    /// For each CPU (`bpf_percpu_obj_new`).
+    Percpu,
 }
 
 /// What an argument is.
@@ -196,6 +226,21 @@ pub enum ArgKind {
     OwnedObject,
     /// A pointer to a special field inside a map value or an allocated object.
     Field(FieldKind),
+    /// A pointer to a list or tree node inside an object that the program allocated.
+    Node {
+        /// [`FieldKind::ListNode`] or [`FieldKind::RbNode`].
+        kind: FieldKind,
+        /// Who holds the object.
+        taken: NodeUse,
+    },
+    /// A pointer to an object that the program allocated. [`Demand::Owned`]: the call takes it (`bpf_obj_drop`);
+    /// [`Demand::Trusted`]: it has a reference count and is owned or borrowed (`bpf_refcount_acquire`).
+    Allocated {
+        /// How it was allocated.
+        by: Allocation,
+        /// How the program holds it.
+        demand: Demand,
+    },
     /// In a callback: the register that the call passed as this argument.
     Passed(ArgIdx),
     /// A pointer to a referenced kptr inside a map value (KF_KPTR_GET).

@@ -4,7 +4,7 @@ use crate::btf::Signedness;
 use crate::ids::{RecordId, TypeRef};
 use crate::insn::Size;
 
-use super::args::{ArgIdx, MemAccess, MemSize, Nullness};
+use super::args::{Allocation, ArgIdx, MemAccess, MemSize, Nullness};
 
 /// How far a returned object pointer may be trusted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -60,6 +60,22 @@ pub enum RetKind {
     PercpuOf(ArgIdx),
     /// The host object that this argument (a kptr field) held before.
     KptrOf(ArgIdx),
+    /// A new object that the program owns, of the struct of its own BTF whose id this constant argument holds.
+    Allocated {
+        /// The argument.
+        ty: ArgIdx,
+        /// How it is allocated.
+        by: Allocation,
+    },
+    /// An element of the list head or tree root in this argument: owned, or borrowed under the lock ([`RetTrust::Borrowed`]).
+    ElementOf {
+        /// The argument.
+        root: ArgIdx,
+        /// Ownership.
+        trust: RetTrust,
+    },
+    /// One more reference to the object in this argument.
+    SameAs(ArgIdx),
     /// A pointer to plain memory.
     Memory {
         /// Its size.

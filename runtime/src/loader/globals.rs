@@ -10,7 +10,6 @@ use opswap_bpf::{Btf, BtfId, BtfType, MapProto};
 
 use super::elf::{Binding, Content, Elf, Place, Section, SymbolKind};
 use super::error::ObjectError;
-use super::fields::special_fields;
 use super::image::{MapImage, MapOrigin};
 use super::parse::{Reader, Role};
 
@@ -61,7 +60,8 @@ pub(super) fn global_map(
     initial.resize(section.size as usize, 0);
     let value_type = btf.and_then(|btf| btf.find(section.name, |ty| matches!(ty, BtfType::Datasec { .. })));
     let fields = match (btf, value_type) {
-        (Some(btf), Some(datasec)) => special_fields(btf, datasec).map_err(fail)?,
+        // As in the kernel, a section that breaks the rules is plain memory: no function takes what lies in it.
+        (Some(btf), Some(datasec)) => btf.special_fields(datasec).unwrap_or_default(),
         (Some(_) | None, Some(_) | None) => Vec::new(),
     };
     let (flags, frozen) = match origin {

@@ -105,11 +105,13 @@ fn with_host_types(object: &ObjectFile, host: Option<&Btf>, map: &Arc<MapProto>)
         let ty = TypeRef::host(host.find(name, same_kind)?);
         Some(SpecialField::Kptr { ty, kind })
     };
-    if !map.fields.iter().any(|field| host_type(&field.field).is_some()) {
+    let touched = |map: &MapProto| map.fields.iter().any(|field| host_type(&field.field).is_some());
+    if !touched(map) && !map.inner.as_deref().is_some_and(touched) {
         return Arc::clone(map);
     }
     let mut map = MapProto::clone(map);
-    for field in &mut map.fields {
+    let inner = map.inner.iter_mut().flat_map(|inner| &mut inner.fields);
+    for field in map.fields.iter_mut().chain(inner) {
         field.field = host_type(&field.field).unwrap_or(field.field);
     }
     Arc::new(map)

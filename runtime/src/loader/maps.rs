@@ -8,7 +8,6 @@ use opswap_bpf::{Btf, BtfId, BtfType, MapProto};
 
 use super::elf::{Content, Place, R_BPF_64_ABS64, Relocation};
 use super::error::ObjectError;
-use super::fields::special_fields;
 use super::image::{MapImage, MapInit, MapOrigin, MapTarget};
 use super::parse::{Reader, Role};
 
@@ -100,7 +99,7 @@ impl Declaration<'_> {
             return Err("has no `__uint(type, …)`".into());
         }
         if map.value_type != BtfId(0) {
-            map.fields = special_fields(btf, map.value_type)?;
+            map.fields = btf.special_fields(map.value_type)?;
         }
         complete(&mut map);
         Ok(map)

@@ -118,6 +118,8 @@ fn kind_text(kind: &ArgKind) -> Option<String> {
         | ArgKind::Stack
         | ArgKind::OwnedObject
         | ArgKind::Field(_)
+        | ArgKind::Node { .. }
+        | ArgKind::Allocated { .. }
         | ArgKind::Passed(_)
         | ArgKind::MapValue { .. }
         | ArgKind::Implicit => return None,
@@ -158,6 +160,9 @@ pub(super) fn ret_tag(ret: &RetProto) -> Option<String> {
         | RetKind::Record { .. }
         | RetKind::PercpuOf(_)
         | RetKind::KptrOf(_)
+        | RetKind::Allocated { .. }
+        | RetKind::ElementOf { .. }
+        | RetKind::SameAs(_)
         | RetKind::MapValue => return None,
     };
     if ret.null == Nullness::Nullable {

@@ -123,6 +123,9 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Reserved => record::check_reserved(call, reg),
         ArgKind::Stack => record::check_stack(call, arg, reg),
         ArgKind::Percpu => Err(Reason::Unsupported { what: "per-CPU arguments" }),
+        ArgKind::Node { .. } | ArgKind::Allocated { .. } => {
+            Err(Reason::Unsupported { what: "arguments in allocated objects" })
+        }
         ArgKind::Field(_) => Err(Reason::Unsupported { what: "special field arguments" }),
         ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
         ArgKind::Dynptr(_) => Err(Reason::Unsupported { what: "dynptr arguments" }),

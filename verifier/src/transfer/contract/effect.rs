@@ -88,6 +88,9 @@ pub(super) fn check(
             }
         }
         RetKind::PercpuOf(_) => return Err(Reason::Unsupported { what: "per-CPU results" }),
+        RetKind::Allocated { .. } | RetKind::ElementOf { .. } | RetKind::SameAs(_) => {
+            return Err(Reason::Unsupported { what: "allocated objects" });
+        }
         RetKind::KptrOf(_) => return Err(Reason::Unsupported { what: "kptr results" }),
         RetKind::Object { ty, trust } => {
             let pointer = Pointer::new(Region::Object(*ty)).nullable(null);
