@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("cli", &["runtime", "linux"]),
     ("examples", &["runtime"]),
     ("ui-tests", &["runtime"]),
+    ("testmod", &["runtime"]),
 ];
 
 /// Crates that forbid unsafe code altogether.

@@ -75,7 +75,7 @@ impl Signature<'_> {
             ArgForm::Ignored => ArgKind::Ignored,
         };
         let proto = ArgProto { name: arg.name.to_owned(), kind, null: nullness(shape.null) };
-        let name = format!("{}{}", arg.name, suffix(shape));
+        let name = format!("{}{}", arg.name, if tells_size(arg.name) { "" } else { suffix(shape) });
         let ty = self.c_type(shape, types)?;
         out.push(Lowered { proto, param: Param { name, ty } });
         Ok(())
@@ -107,7 +107,7 @@ impl Signature<'_> {
             kind: ArgKind::Size { rule },
             null: Nullness::NonNull,
         };
-        let ty = types.int(4, IntForm::Unsigned);
+        let ty = types.int(4, shape.int);
         out.push(Lowered { proto, param: Param { name, ty } });
         Ok(())
     }
@@ -256,6 +256,11 @@ impl Signature<'_> {
                 .signature(format!("{what} is a number of {bytes} bytes; a register holds at most 8"))),
         }
     }
+}
+
+/// Whether a parameter's name says by itself that it is the constant size of the memory that the function returns, as in the kernel.
+fn tells_size(name: &str) -> bool {
+    matches!(name, "rdonly_buf_size" | "rdwr_buf_size")
 }
 
 /// The kernel's suffix for a parameter that means this.

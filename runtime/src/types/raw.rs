@@ -270,6 +270,13 @@ pub(crate) const fn raw_args<const N: usize>(
     while at < N {
         let next = if at + 1 < N { Some(names[at + 1]) } else { None };
         let mut arg = raw_arg(raws[at], names[at], next);
+        if arg.shape.regs == 2
+            && at + 1 < N
+            && let Some(size) = raws[at + 1]
+        {
+            // The C type of the size, which the prototype keeps.
+            arg.shape.int = size.ty.steps()[0].int;
+        }
         if matches!(arg.shape.form, ArgForm::Object) {
             if release {
                 arg.shape.demand = DemandDecl::Owned;

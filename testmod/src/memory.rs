@@ -1,0 +1,42 @@
+//! Functions whose memory is described by names of parameters: raw kfuncs, because the C prototype is what they test.
+
+use std::ffi::c_void;
+
+use opswap::kfunc;
+
+use crate::sets::bpf_testmod_check_kfunc_ids;
+use crate::types::ProgTestRefKfunc;
+
+/// Takes memory and its size.
+///
+/// # Safety
+/// Reads and writes nothing.
+#[kfunc(set = bpf_testmod_check_kfunc_ids)]
+#[expect(non_snake_case, reason = "the kernel's suffix")]
+pub unsafe fn bpf_kfunc_call_test_mem_len_pass1(mem: *mut c_void, mem__sz: i32) {
+    let _ = (mem, mem__sz);
+}
+
+/// The object's first numbers.
+fn numbers(p: *mut ProgTestRefKfunc, bytes: i32) -> *mut i32 {
+    let first_two = 2 * size_of::<i32>();
+    if usize::try_from(bytes).is_ok_and(|bytes| bytes <= first_two) { p.cast() } else { std::ptr::null_mut() }
+}
+
+/// The object's first eight bytes, to be written.
+///
+/// # Safety
+/// `p` is the object.
+#[kfunc(ret_null, set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_get_rdwr_mem(p: *mut ProgTestRefKfunc, rdwr_buf_size: i32) -> *mut i32 {
+    numbers(p, rdwr_buf_size)
+}
+
+/// The object's first eight bytes, to be read.
+///
+/// # Safety
+/// `p` is the object.
+#[kfunc(ret_null, set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_get_rdonly_mem(p: *mut ProgTestRefKfunc, rdonly_buf_size: i32) -> *mut i32 {
+    numbers(p, rdonly_buf_size)
+}
