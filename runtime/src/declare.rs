@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `header` | [`DeclHeader`], [`Place`]: what begins every record |
 //! | `type_expr` | [`TypeKey`], [`TypeExpr`], [`Step`] |
+//! | `kernel` | [`KernelType`]: types that programs know from the kernel |
 //! | `shape` | [`ArgShape`], [`RetShape`]: the meaning of a Rust type in a signature |
 //! | `kfunc` | [`KfuncDecl`], [`ArgDecl`] |
 //! | `set` | [`SetDecl`], [`kfunc_set!`](crate::kfunc_set) |
@@ -19,6 +20,7 @@
 mod cfi;
 mod disk;
 mod header;
+mod kernel;
 mod kfunc;
 mod set;
 mod shape;
@@ -29,6 +31,8 @@ mod types;
 pub use cfi::cfi_hash;
 pub use disk::{DiskError, DiskRecords};
 pub use header::{DeclHeader, DeclKind, MAGIC, Place, VERSION};
+pub use kernel::KernelType;
+pub(crate) use kernel::Layout as KernelLayout;
 pub use kfunc::{ArgDecl, KfuncDecl, KfuncDraft, ShimAddr, Tie};
 pub use set::{Filter, FilterVerdict, SetDecl};
 pub use shape::{ArgForm, ArgShape, DemandDecl, MemRule, NullDecl, RetForm, RetShape, SizeDecl, TrustDecl};

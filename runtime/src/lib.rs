@@ -42,5 +42,6 @@ pub use struct_ops::{
 };
 pub use types::{
     BpfCell, BtfEnum, BtfObject, BtfType, CellValue, Const, ConstSize, Errno, ErrnoPayload, Ignored, KRef,
-    KfuncArg, KfuncRet, KptrSlot, MapOf, OpArg, OpRet, Pod, Pointee, PointeeMut, RawValue, Rcu,
+    KfuncArg, KfuncRet, KptrSlot, ListHead, ListNode, MapOf, OpArg, OpRet, Pod, Pointee, PointeeMut,
+    RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, TaskWork, Timer, Workqueue,
 };

@@ -12,6 +12,7 @@
 //! | `op` | [`OpArg`], [`OpRet`]: host to program and back |
 //! | `number`, `checked`, `constant` | numbers; `bool` and enums; [`Const`] |
 //! | `pointee`, `memory` | references to objects and to plain memory; slices and strings |
+//! | `kernel` | the kernel's own types: locks, timers, lists, trees |
 //! | `raw` | [`RawValue`]: numbers and raw pointers, by the kernel's suffixes |
 //! | `special` | the calling program, maps, [`KptrSlot`] |
 //! | `kref`, `cell`, `errno`, `rcu` | [`KRef`], [`BpfCell`], [`Errno`], [`Rcu`] |
@@ -23,6 +24,7 @@ mod checked;
 mod constant;
 mod errno;
 mod fields;
+mod kernel;
 mod kref;
 mod memory;
 mod number;
@@ -41,13 +43,16 @@ pub use cell::{BpfCell, CellValue};
 pub use checked::{BtfEnum, ViaEnum};
 pub use constant::{Const, ConstSize, Ignored};
 pub use errno::{Errno, ErrnoPayload};
+pub use kernel::{
+    ListHead, ListNode, RbNode, RbRoot, Refcount, ResSpinLock, SpinLock, TaskWork, Timer, Workqueue,
+};
 pub use kref::KRef;
 pub(crate) use op::{DecodeRet, EncodeArg, OpValue};
 pub use op::{OpArg, OpRet};
 pub use pod::Pod;
 pub use pointee::{Pointee, PointeeMut};
 pub use raw::RawValue;
-pub(crate) use raw::{raw_args, raw_ret};
+pub(crate) use raw::{is_caller, raw_args, raw_ret};
 pub use rcu::Rcu;
 pub(crate) use ret::{Encode, RetFamily};
 pub use ret::{KfuncRet, Returned};

@@ -45,6 +45,7 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/types/arg.rs",
     "runtime/src/types/checked.rs",
     "runtime/src/types/constant.rs",
+    "runtime/src/types/kernel.rs",
     "runtime/src/types/kref.rs",
     "runtime/src/types/memory.rs",
     "runtime/src/types/number.rs",

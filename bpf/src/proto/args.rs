@@ -158,6 +158,8 @@ pub enum FieldKind {
     RbNode,
     /// `struct bpf_refcount`.
     Refcount,
+    /// `struct bpf_task_work`.
+    TaskWork,
 }
 
 /// Who holds the object of a list or tree node that a call is given.
@@ -208,6 +210,16 @@ pub enum ArgKind {
         ty: TypeRef,
         /// What the pointer must be.
         demand: Demand,
+    },
+    /// A raw `struct T *` whose `T` holds plain numbers only: a pointer to a host object of this type, or to memory of its size,
+    /// which the callee reads and writes.
+    ObjectOrMemory {
+        /// The type.
+        ty: TypeRef,
+        /// What a pointer to an object must be.
+        demand: Demand,
+        /// Bytes of the type.
+        size: u32,
     },
     /// A pointer to one of these records, or to a host object that stands for one ([`super::RecordProto::ty`]).
     Record {

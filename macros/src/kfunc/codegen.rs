@@ -103,7 +103,11 @@ fn agreements(kfunc: &Kfunc) -> TokenStream {
     ruled
         .map(|(word, rule)| {
             let span = word.span().resolved_at(Span::call_site());
-            let check = Ident::new(rule, span);
+            // The kernel lets any function with a pointer own or give up; its programs find out at the call.
+            let check = match (kfunc.mode, rule) {
+                (Mode::Raw, "acquire" | "release") => format_ident!("raw_{rule}", span = span),
+                (Mode::Raw | Mode::Safe, rule) => Ident::new(rule, span),
+            };
             quote_spanned!(span=> const _: () = __p::agree::#check(&__SIG, #ret);)
         })
         .collect()

@@ -34,8 +34,18 @@ pub enum ArgForm {
     Implicit = 12,
     /// Not looked at.
     Ignored = 13,
-    /// A raw pointer: the kernel's rules for the parameter's name decide.
+    /// A raw pointer to a described type: an object, or memory where the type holds plain numbers only.
     Raw = 14,
+    /// A saved interrupt flag.
+    IrqFlag = 15,
+    /// A special field of the kernel type in `ty`, inside a map value or an allocated object.
+    Field = 16,
+    /// An allocated object that the call takes (`__alloc`).
+    Allocated = 17,
+    /// An object with a reference count of its own (`__refcounted_kptr`).
+    Refcounted = 18,
+    /// The calling program: programs pass anything, the runtime fills it in (`__prog`).
+    Caller = 19,
 }
 
 /// What a pointer to a host object must be.
@@ -155,6 +165,8 @@ pub enum RetForm {
     Object = 3,
     /// A pointer to memory whose size another argument tells.
     Memory = 4,
+    /// A pointer to `bytes` bytes of memory.
+    Fixed = 5,
 }
 
 /// Who owns what a returned pointer points to.

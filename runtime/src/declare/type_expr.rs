@@ -3,6 +3,8 @@
 //! Named types appear by key. Were they addresses of records, a struct with a pointer to itself would be a constant that needs its
 //! own value.
 
+use super::kernel::KernelType;
+
 /// Name of a type that holds in every crate of the program: a hash of module path and name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(transparent)]
@@ -69,6 +71,8 @@ pub enum StepKind {
     Named = 6,
     /// A struct that programs know by name only: the type with this key need not be declared.
     Opaque = 7,
+    /// The kernel's type with this number ([`KernelType`]), in `count`.
+    Kernel = 8,
 }
 
 /// One step.
@@ -121,6 +125,11 @@ impl TypeExpr {
     /// A declared type.
     pub const fn named(key: TypeKey) -> Self {
         Self::single(Step { kind: StepKind::Named, key, ..NO_STEP })
+    }
+
+    /// One of the kernel's types.
+    pub const fn kernel(ty: KernelType) -> Self {
+        Self::single(Step { kind: StepKind::Kernel, count: ty as u32, ..NO_STEP })
     }
 
     /// Pointer to `self`.

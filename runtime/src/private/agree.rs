@@ -40,53 +40,55 @@ impl Message {
 }
 
 macro_rules! rules {
-    ($($word:ident on the result, $needs:literal, |$ret:ident| $agrees:expr;)*) => {$(
-        #[doc = concat!("`", stringify!($word), "`; `spelt` is the result's type as written.")]
+    ($($word:ident $shown:literal on the result, $needs:literal, |$ret:ident| $agrees:expr;)*) => {$(
+        #[doc = concat!("`", $shown, "`; `spelt` is the result's type as written.")]
         #[track_caller]
         pub const fn $word<const N: usize>(signature: &Signature<N>, spelt: &str) {
             let $ret = &signature.ret;
             if !$agrees {
                 let message = Message::of(&[
-                    concat!("`", stringify!($word), "` needs ", $needs, "; this function returns `"), spelt, "`",
+                    concat!("`", $shown, "` needs ", $needs, "; this function returns `"), spelt, "`",
                 ]);
                 panic!("{}", message.text());
             }
         }
     )*};
-    ($($word:ident on the parameters, $needs:literal, |$args:ident| $agrees:expr;)*) => {$(
-        #[doc = concat!("`", stringify!($word), "`.")]
+    ($($word:ident $shown:literal on the parameters, $needs:literal, |$args:ident| $agrees:expr;)*) => {$(
+        #[doc = concat!("`", $shown, "`.")]
         #[track_caller]
         pub const fn $word<const N: usize>(signature: &Signature<N>, _spelt: &str) {
             let $args = &signature.args;
             if !$agrees {
-                panic!(concat!("`", stringify!($word), "` needs ", $needs, "; no parameter of this function is one"));
+                panic!(concat!("`", $shown, "` needs ", $needs, "; no parameter of this function is one"));
             }
         }
     )*};
 }
 
 rules! {
-    acquire on the result, "an owned return such as `KRef<T>`",
+    acquire "acquire" on the result, "an owned return such as `KRef<T>`",
         |ret| matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Owned);
-    ret_null on the result, "a return that may be null, such as `Option<&T>`",
+    raw_acquire "acquire" on the result, "a pointer", |ret| !matches!(ret.form, RetForm::Void | RetForm::Scalar);
+    ret_null "ret_null" on the result, "a return that may be null, such as `Option<&T>`",
         |ret| matches!(ret.null, NullDecl::Nullable);
-    rcu_protected on the result, "an RCU-protected return `Rcu<'a, T>`",
+    rcu_protected "rcu_protected" on the result, "an RCU-protected return `Rcu<'a, T>`",
         |ret| matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Rcu);
 }
 
 rules! {
-    release on the parameters, "an owned parameter such as `KRef<T>` by value",
+    release "release" on the parameters, "an owned parameter such as `KRef<T>` by value",
         |args| any(args, ArgForm::Object, Some(DemandDecl::Owned));
-    kptr_get on the parameters, "`&KptrSlot<T>` as its first parameter", |args| first(args, ArgForm::KptrSlot);
-    rcu on the parameters, "an RCU-protected parameter `Rcu<'_, T>`",
-        |args| any(args, ArgForm::Object, Some(DemandDecl::Rcu));
-    iter_new on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
+    raw_release "release" on the parameters, "a pointer", |args| any_pointer(args);
+    kptr_get "kptr_get" on the parameters, "`&KptrSlot<T>` as its first parameter", |args| first(args, ArgForm::KptrSlot);
+    rcu "rcu" on the parameters, "an RCU-protected parameter `Rcu<'_, T>`",
+        |args| any(args, ArgForm::Object, Some(DemandDecl::Rcu)) || any(args, ArgForm::Raw, Some(DemandDecl::Rcu));
+    iter_new "iter_new" on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
         |args| first(args, ArgForm::Iter);
-    iter_next on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
+    iter_next "iter_next" on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
         |args| first(args, ArgForm::Iter);
-    iter_destroy on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
+    iter_destroy "iter_destroy" on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
         |args| first(args, ArgForm::Iter);
-    implicit_args on the parameters, "a parameter that the runtime fills in, such as `&CallSite`",
+    implicit_args "implicit_args" on the parameters, "a parameter that the runtime fills in, such as `&CallSite`",
         |args| any(args, ArgForm::Implicit, None);
 }
 
@@ -100,6 +102,20 @@ const fn any(args: &[ArgDecl], form: ArgForm, demand: Option<DemandDecl>) -> boo
                 Some(demand) if shape.demand as u8 == demand as u8 => return true,
                 Some(_) => {}
             }
+        }
+        at += 1;
+    }
+    false
+}
+
+const fn any_pointer(args: &[ArgDecl]) -> bool {
+    let mut at = 0;
+    while at < args.len() {
+        if !matches!(
+            args[at].shape.form,
+            ArgForm::Scalar | ArgForm::Checked | ArgForm::Constant | ArgForm::Implicit | ArgForm::Ignored
+        ) {
+            return true;
         }
         at += 1;
     }

@@ -15,7 +15,9 @@ pub fn op_value<A: OpArg>(value: &mut A) -> OpValue {
 const fn returns(shape: &RetShape) -> Returns {
     match shape.form {
         RetForm::Object => Returns::Owned,
-        RetForm::Void | RetForm::Scalar | RetForm::ErrnoOr | RetForm::Memory => Returns::Value,
+        RetForm::Void | RetForm::Scalar | RetForm::ErrnoOr | RetForm::Memory | RetForm::Fixed => {
+            Returns::Value
+        }
     }
 }
 

@@ -5,7 +5,17 @@ use opswap_jit::RunHeader;
 use super::shim::{Erased, KfuncName, Narrow, Signature, Wide, item};
 use crate::declare::ShimAddr;
 use crate::run::{self, Run};
-use crate::types::{RawValue, raw_args, raw_ret};
+use crate::types::{RawValue, is_caller, raw_args, raw_ret};
+
+/// The register of a parameter, or what the runtime puts there.
+#[inline(always)]
+fn word<K: KfuncName, const INDEX: usize>(regs: &[u64; 12], run: &Run<'_>) -> u64 {
+    if const { is_caller(K::ARGS[INDEX]) } {
+        std::ptr::from_ref(run.call_site()).expose_provenance() as u64
+    } else {
+        regs[INDEX]
+    }
+}
 
 macro_rules! raws {
     ($($count:literal $make:ident $narrow:ident $wide:ident ($($arg:ident $index:literal),*);)*) => {$(
@@ -36,7 +46,7 @@ macro_rules! raws {
             let _regs = [r1, r2, r3, r4, r5, 0, 0, 0, 0, 0, 0, 0];
             // SAFETY: `rawN` was given a value of `F`.
             let kfunc = unsafe { item::<F>() };
-            let body = |_run: &Run<'_>| Ok(kfunc($($arg::from_word(_regs[$index])),*).into_word());
+            let body = |_run: &Run<'_>| Ok(kfunc($($arg::from_word(word::<K, $index>(&_regs, _run))),*).into_word());
             // SAFETY: `run` is what compiled code passed.
             unsafe { run::shim(run, K::NAME, body) }
         }
@@ -48,7 +58,7 @@ macro_rules! raws {
             let _regs = [r1, r2, r3, r4, r5, s6, s7, s8, s9, s10, s11, s12];
             // SAFETY: `rawN` was given a value of `F`.
             let kfunc = unsafe { item::<F>() };
-            let body = |_run: &Run<'_>| Ok(kfunc($($arg::from_word(_regs[$index])),*).into_word());
+            let body = |_run: &Run<'_>| Ok(kfunc($($arg::from_word(word::<K, $index>(&_regs, _run))),*).into_word());
             // SAFETY: `run` is what compiled code passed.
             unsafe { run::shim(run, K::NAME, body) }
         }

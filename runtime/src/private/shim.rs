@@ -123,6 +123,7 @@ fn span(shape: &ArgShape, regs: &Regs, at: usize) -> Option<Span> {
     let bytes = match shape.form {
         ArgForm::Memory => u64::from(shape.bytes),
         ArgForm::Slice => regs[at + 1] & 0xffff_ffff,
+        ArgForm::Dynptr | ArgForm::Iter | ArgForm::IrqFlag => u64::from(shape.bytes),
         ArgForm::Scalar
         | ArgForm::Checked
         | ArgForm::Constant
@@ -130,12 +131,14 @@ fn span(shape: &ArgShape, regs: &Regs, at: usize) -> Option<Span> {
         | ArgForm::KptrSlot
         | ArgForm::Str
         | ArgForm::Map
-        | ArgForm::Dynptr
-        | ArgForm::Iter
         | ArgForm::Callback
         | ArgForm::Implicit
         | ArgForm::Ignored
-        | ArgForm::Raw => return None,
+        | ArgForm::Raw
+        | ArgForm::Field
+        | ArgForm::Allocated
+        | ArgForm::Refcounted
+        | ArgForm::Caller => return None,
     };
     Some(Span { start: regs[at], bytes, mem: shape.mem })
 }
@@ -145,7 +148,10 @@ const fn may_alias(shapes: &[ArgShape]) -> bool {
     let (mut memory, mut written) = (0, 0);
     let mut at = 0;
     while at < shapes.len() {
-        if matches!(shapes[at].form, ArgForm::Memory | ArgForm::Slice) {
+        if matches!(
+            shapes[at].form,
+            ArgForm::Memory | ArgForm::Slice | ArgForm::Dynptr | ArgForm::Iter | ArgForm::IrqFlag
+        ) {
             memory += 1;
             if !matches!(shapes[at].mem, MemRule::Read) {
                 written += 1;

@@ -8,16 +8,20 @@ use opswap_bpf::TypeRef;
 use opswap_bpf::btf::{BtfType, Param, Signedness};
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, IterRole, KfuncFlags, MemAccess, MemInit,
-    MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    Allocation, ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, IrqClass, IrqRole,
+    IterRole, KfuncFlags, MemAccess, MemInit, MemSize, NodeUse, Nullness, RetKind, RetProto, RetTrust,
+    SizeRule,
 };
 
 use super::error::RegistryError;
 use super::types::{Types, User, nullness};
 use crate::declare::{
-    ArgDecl, ArgForm, ArgShape, DemandDecl, IntForm, MemRule, NullDecl, RetForm, RetShape, SizeDecl, Tie,
-    TrustDecl,
+    ArgDecl, ArgForm, ArgShape, DemandDecl, IntForm, KernelType, MemRule, NullDecl, RetForm, RetShape,
+    SizeDecl, Tie, TrustDecl,
 };
+
+/// Most bytes of an iterator's state: a program's whole stack.
+const MAX_ITERATOR: u32 = 512;
 
 /// A lowered argument: its contract, and how a C program declares it.
 pub(super) struct Lowered {
@@ -53,9 +57,16 @@ impl Signature<'_> {
         let kind = match shape.form {
             ArgForm::Implicit => return Ok(()),
             ArgForm::Slice => return self.slice(arg, types, out),
-            ArgForm::Raw => {
-                return Err(self.user.signature(format!("raw pointer `{}` outside of raw mode", arg.name)));
+            ArgForm::Raw => self.raw_pointer(shape, types)?,
+            ArgForm::IrqFlag => self.irq_flag(arg)?,
+            ArgForm::Field => self.field(arg)?,
+            ArgForm::Allocated => {
+                let percpu = self.user.name.starts_with("bpf_percpu_obj_drop");
+                let by = if percpu { Allocation::Percpu } else { Allocation::Object };
+                ArgKind::Allocated { by, demand: Demand::Owned }
             }
+            ArgForm::Refcounted => ArgKind::Allocated { by: Allocation::Object, demand: Demand::Trusted },
+            ArgForm::Caller => ArgKind::Ignored,
             ArgForm::Scalar => ArgKind::Scalar { size: self.size(arg)?, signed: signedness(shape.int) },
             ArgForm::Checked => ArgKind::Checked { size: self.size(arg)?, legal: shape.legal.to_vec() },
             ArgForm::Constant => ArgKind::Const { size: self.size(arg)? },
@@ -70,12 +81,14 @@ impl Signature<'_> {
             ArgForm::Str => ArgKind::Str,
             ArgForm::Map => ArgKind::Map { shape: map_shape(shape) },
             ArgForm::Dynptr => ArgKind::Dynptr(dynptr(shape.mem)),
-            ArgForm::Iter => ArgKind::Iter { ty: self.object(&arg.shape, types)?, role: self.iter_role() },
+            ArgForm::Iter => self.iterator(out.len(), shape, types)?,
             ArgForm::Callback => ArgKind::Callback { args: self.callback(shape, types)? },
             ArgForm::Ignored => ArgKind::Ignored,
         };
+        let word =
+            if matches!(kind, ArgKind::Iter { role: IterRole::Use, .. }) { "__iter" } else { suffix(shape) };
         let proto = ArgProto { name: arg.name.to_owned(), kind, null: nullness(shape.null) };
-        let name = format!("{}{}", arg.name, if tells_size(arg.name) { "" } else { suffix(shape) });
+        let name = format!("{}{}", arg.name, if tells_size(arg.name) { "" } else { word });
         let ty = self.c_type(shape, types)?;
         out.push(Lowered { proto, param: Param { name, ty } });
         Ok(())
@@ -131,11 +144,15 @@ impl Signature<'_> {
                 RetKind::Object { ty, trust: self.trust(ret.trust, tie) }
             }
             RetForm::Memory => self.returned_memory(ret, tie)?,
+            RetForm::Fixed => {
+                let access = memory(ret.mem).0;
+                RetKind::Memory { size: MemSize::Fixed(ret.bytes), access, tie: self.tied_to(tie) }
+            }
         };
         let ty = match ret.form {
             RetForm::Void => BtfId(0),
             RetForm::Scalar | RetForm::ErrnoOr => types.expr(&ret.ty, self.user)?,
-            RetForm::Object | RetForm::Memory => {
+            RetForm::Object | RetForm::Memory | RetForm::Fixed => {
                 let to = types.expr(&ret.ty, self.user)?;
                 types.intern(BtfType::Ptr { to })
             }
@@ -189,16 +206,77 @@ impl Signature<'_> {
         Ok(inner.lower(types)?.into_iter().map(|lowered| lowered.proto.kind).collect())
     }
 
-    fn iter_role(&self) -> IterRole {
-        if self.flags.contains(KfuncFlags::ITER_NEW) {
-            IterRole::New
-        } else if self.flags.contains(KfuncFlags::ITER_NEXT) {
-            IterRole::Next
-        } else if self.flags.contains(KfuncFlags::ITER_DESTROY) {
-            IterRole::Destroy
+    /// An iterator's state: the function's own in front, any other in another place.
+    fn iterator(&self, at: usize, shape: &ArgShape, types: &mut Types) -> Result<ArgKind, RegistryError> {
+        let ty = self.object(shape, types)?;
+        let role = match at {
+            0 if self.flags.contains(KfuncFlags::ITER_NEW) => IterRole::New,
+            0 if self.flags.contains(KfuncFlags::ITER_NEXT) => IterRole::Next,
+            0 if self.flags.contains(KfuncFlags::ITER_DESTROY) => IterRole::Destroy,
+            _ => IterRole::Use,
+        };
+        let name = types.name(ty.id);
+        let problem = if name.strip_prefix("bpf_iter_").is_none_or(str::is_empty) {
+            Some(format!("takes `{name}` as an iterator's state: such a struct is called `bpf_iter_NAME`"))
+        } else if shape.bytes == 0 || !shape.bytes.is_multiple_of(8) || shape.bytes > MAX_ITERATOR {
+            Some(format!(
+                "takes the iterator's state `{name}` of {} bytes: it has a multiple of 8, at most {MAX_ITERATOR}",
+                shape.bytes
+            ))
         } else {
-            IterRole::Use
-        }
+            None
+        };
+        problem.map_or(Ok(ArgKind::Iter { ty, role }), |problem| Err(self.user.signature(problem)))
+    }
+
+    /// A raw pointer to a struct: the kernel takes memory for it where any bytes are a value.
+    fn raw_pointer(&self, shape: &ArgShape, types: &mut Types) -> Result<ArgKind, RegistryError> {
+        let ty = self.object(shape, types)?;
+        let demand = demand(shape.demand);
+        Ok(match types.plain(ty.id) {
+            Some(size) => ArgKind::ObjectOrMemory { ty, demand, size },
+            None => ArgKind::Object { ty, demand },
+        })
+    }
+
+    /// What the kernel's own four functions do with a flag; the type of any other's parameter tells.
+    fn irq_flag(&self, arg: &ArgDecl) -> Result<ArgKind, RegistryError> {
+        let (role, class) = match (self.user.name, arg.shape.mem) {
+            ("bpf_local_irq_save", _) => (IrqRole::Save, IrqClass::Native),
+            ("bpf_local_irq_restore", _) => (IrqRole::Restore, IrqClass::Native),
+            ("bpf_res_spin_lock_irqsave", _) => (IrqRole::Save, IrqClass::Lock),
+            ("bpf_res_spin_unlock_irqrestore", _) => (IrqRole::Restore, IrqClass::Lock),
+            (_, MemRule::Uninit) => (IrqRole::Save, IrqClass::Native),
+            (_, MemRule::ReadWrite) => (IrqRole::Restore, IrqClass::Native),
+            (_, MemRule::Read) => {
+                return Err(self.user.signature(format!(
+                    "takes the interrupt flag `{}`: does it save or restore? Only the kernel's own functions tell by \
+                     their names; in a safe function take `Uninit<IrqFlag>` or `&mut IrqFlag`",
+                    arg.name
+                )));
+            }
+        };
+        Ok(ArgKind::IrqFlag { role, class })
+    }
+
+    /// The special field that a type of the kernel's stands for. A node that is only read stays where it is linked.
+    fn field(&self, arg: &ArgDecl) -> Result<ArgKind, RegistryError> {
+        let taken = if arg.shape.mem == MemRule::Read { NodeUse::Linked } else { NodeUse::Given };
+        Ok(ArgKind::Field(match KernelType::from_number(arg.shape.ty.steps()[0].count) {
+            Some(KernelType::SpinLock) => FieldKind::SpinLock,
+            Some(KernelType::ResSpinLock) => FieldKind::ResSpinLock,
+            Some(KernelType::Timer) => FieldKind::Timer,
+            Some(KernelType::Workqueue) => FieldKind::Workqueue,
+            Some(KernelType::TaskWork) => FieldKind::TaskWork,
+            Some(KernelType::ListHead) => FieldKind::ListHead,
+            Some(KernelType::RbRoot) => FieldKind::RbRoot,
+            Some(KernelType::Refcount) => FieldKind::Refcount,
+            Some(KernelType::ListNode) => return Ok(ArgKind::Node { kind: FieldKind::ListNode, taken }),
+            Some(KernelType::RbNode) => return Ok(ArgKind::Node { kind: FieldKind::RbNode, taken }),
+            Some(KernelType::Dynptr) | None => {
+                return Err(self.user.signature(format!("takes `{}`, which is no special field", arg.name)));
+            }
+        }))
     }
 
     fn object(&self, shape: &ArgShape, types: &mut Types) -> Result<TypeRef, RegistryError> {
@@ -209,7 +287,7 @@ impl Signature<'_> {
     fn c_type(&self, shape: &ArgShape, types: &mut Types) -> Result<BtfId, RegistryError> {
         let ty = types.expr(&shape.ty, self.user)?;
         Ok(match shape.form {
-            ArgForm::Scalar | ArgForm::Checked | ArgForm::Constant | ArgForm::Ignored | ArgForm::Raw => ty,
+            ArgForm::Scalar | ArgForm::Checked | ArgForm::Constant | ArgForm::Ignored => ty,
             ArgForm::KptrSlot => {
                 let to = types.intern(BtfType::Ptr { to: ty });
                 types.intern(BtfType::Ptr { to })
@@ -222,6 +300,12 @@ impl Signature<'_> {
             | ArgForm::Map
             | ArgForm::Dynptr
             | ArgForm::Iter
+            | ArgForm::Raw
+            | ArgForm::IrqFlag
+            | ArgForm::Field
+            | ArgForm::Allocated
+            | ArgForm::Refcounted
+            | ArgForm::Caller
             | ArgForm::Implicit => {
                 let read_only = shape.form == ArgForm::Memory && shape.mem == MemRule::Read;
                 let to = if read_only { types.intern(BtfType::Const { of: ty }) } else { ty };
@@ -274,6 +358,11 @@ fn suffix(shape: &ArgShape) -> &'static str {
         ArgForm::Map => "__map",
         ArgForm::Ignored => "__ign",
         ArgForm::Dynptr if shape.mem == MemRule::Uninit => "__uninit",
+        ArgForm::IrqFlag => "__irq_flag",
+        ArgForm::Allocated => "__alloc",
+        ArgForm::Refcounted => "__refcounted_kptr",
+        ArgForm::Caller => "__prog",
+        ArgForm::Field if shape.mem == MemRule::Read => "__nonown_allowed",
         ArgForm::Scalar
         | ArgForm::Checked
         | ArgForm::Object
@@ -284,6 +373,7 @@ fn suffix(shape: &ArgShape) -> &'static str {
         | ArgForm::Iter
         | ArgForm::Callback
         | ArgForm::Implicit
+        | ArgForm::Field
         | ArgForm::Raw => {
             if nullable {
                 "__nullable"

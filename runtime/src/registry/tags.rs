@@ -15,8 +15,8 @@ use std::fmt::Write;
 use opswap_bpf::btf::{Param, Signedness};
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, IrqClass, IrqRole, IterRole, MemAccess,
-    MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    Allocation, ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, IrqClass, IrqRole,
+    IterRole, MemAccess, MemInit, MemSize, NodeUse, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
 use opswap_bpf::{Btf, BtfId, TypeRef};
 
@@ -58,6 +58,21 @@ const DYNPTRS: &Words<DynptrKind> = &[
     ("clone_of_3", DynptrKind::CloneOf(ArgIdx(3))),
     ("clone_of_4", DynptrKind::CloneOf(ArgIdx(4))),
 ];
+const FIELDS: &Words<FieldKind> = &[
+    ("spin_lock", FieldKind::SpinLock),
+    ("timer", FieldKind::Timer),
+    ("workqueue", FieldKind::Workqueue),
+    ("kptr", FieldKind::Kptr),
+    ("res_spin_lock", FieldKind::ResSpinLock),
+    ("task_work", FieldKind::TaskWork),
+    ("list_head", FieldKind::ListHead),
+    ("list_node", FieldKind::ListNode),
+    ("rb_root", FieldKind::RbRoot),
+    ("rb_node", FieldKind::RbNode),
+    ("refcount", FieldKind::Refcount),
+];
+const USES: &Words<NodeUse> = &[("given", NodeUse::Given), ("linked", NodeUse::Linked)];
+const ALLOCATIONS: &Words<Allocation> = &[("object", Allocation::Object), ("percpu", Allocation::Percpu)];
 const ROLES: &Words<IterRole> = &[
     ("new", IterRole::New),
     ("next", IterRole::Next),
@@ -93,6 +108,15 @@ fn kind_text(kind: &ArgKind) -> Option<String> {
         }
         ArgKind::Const { size } => format!("const {}", word(SIZES, size)),
         ArgKind::Object { demand, .. } => format!("object {}", word(DEMANDS, demand)),
+        ArgKind::ObjectOrMemory { demand, size, .. } => {
+            format!("object_or_memory {} {size}", word(DEMANDS, demand))
+        }
+        ArgKind::Field(kind) => format!("field {}", word(FIELDS, kind)),
+        ArgKind::Node { kind, taken } => format!("node {} {}", word(FIELDS, kind), word(USES, taken)),
+        ArgKind::Allocated { by, demand } => {
+            format!("allocated {} {}", word(ALLOCATIONS, by), word(DEMANDS, demand))
+        }
+        ArgKind::OwnedObject => "owned_object".to_owned(),
         ArgKind::KptrSlot { .. } => "kptr_slot".to_owned(),
         ArgKind::Memory { size, access, init } => {
             format!("memory {} {}", size_text(*size), word(ACCESSES, &(*access, *init)))
@@ -116,10 +140,6 @@ fn kind_text(kind: &ArgKind) -> Option<String> {
         | ArgKind::Reserved
         | ArgKind::Percpu
         | ArgKind::Stack
-        | ArgKind::OwnedObject
-        | ArgKind::Field(_)
-        | ArgKind::Node { .. }
-        | ArgKind::Allocated { .. }
         | ArgKind::Passed(_)
         | ArgKind::MapValue { .. }
         | ArgKind::Implicit => return None,
@@ -248,6 +268,15 @@ fn read_kind(btf: &Btf, ty: BtfId, text: &str, words: &mut Cursor<'_>) -> TagRes
         }
         "const" => ArgKind::Const { size: words.one_of(SIZES)? },
         "object" => ArgKind::Object { ty: pointee(btf, ty)?, demand: words.one_of(DEMANDS)? },
+        "object_or_memory" => ArgKind::ObjectOrMemory {
+            ty: pointee(btf, ty)?,
+            demand: words.one_of(DEMANDS)?,
+            size: words.number()?,
+        },
+        "field" => ArgKind::Field(words.one_of(FIELDS)?),
+        "node" => ArgKind::Node { kind: words.one_of(FIELDS)?, taken: words.one_of(USES)? },
+        "allocated" => ArgKind::Allocated { by: words.one_of(ALLOCATIONS)?, demand: words.one_of(DEMANDS)? },
+        "owned_object" => ArgKind::OwnedObject,
         "kptr_slot" => ArgKind::KptrSlot { ty: pointee(btf, pointee(btf, ty)?.id)? },
         "memory" => {
             let size = words.mem_size()?;
@@ -333,6 +362,20 @@ fn plain_name(name: &str, kind: &ArgKind) -> String {
         let memory = name.strip_suffix("__szk").or_else(|| name.strip_suffix("__sz")).unwrap_or(name);
         return format!("size of {memory}");
     }
-    let suffixes = ["__k", "__uninit", "__opt", "__nullable", "__ign", "__str", "__map"];
+    let suffixes = [
+        "__k",
+        "__uninit",
+        "__opt",
+        "__nullable",
+        "__ign",
+        "__str",
+        "__map",
+        "__iter",
+        "__irq_flag",
+        "__alloc",
+        "__refcounted_kptr",
+        "__nonown_allowed",
+        "__prog",
+    ];
     suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name).to_owned()
 }

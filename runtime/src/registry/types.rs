@@ -14,9 +14,12 @@ use opswap_bpf::{Btf, BtfId};
 use super::error::RegistryError;
 use super::sorted_by_name;
 use crate::declare::{
-    AccessDecl, IntForm, MemberDecl, NullDecl, Place, PointerDecl, Step, StepKind, TypeDecl, TypeExpr,
-    TypeForm, TypeKey,
+    AccessDecl, IntForm, KernelLayout as Layout, KernelType, MemberDecl, NullDecl, Place, PointerDecl, Step,
+    StepKind, TypeDecl, TypeExpr, TypeForm, TypeKey,
 };
+
+/// Nested structs of plain numbers (Linux: `__btf_type_is_scalar_struct`).
+const PLAIN_DEPTH: u32 = 4;
 
 /// BTF in the making.
 pub(super) struct Types {
@@ -132,6 +135,7 @@ impl Types {
                 used_in: user.name.to_owned(),
                 place: user.place,
             })?,
+            StepKind::Kernel => self.kernel(step.count, user)?,
             StepKind::Opaque => match self.declared.get(&step.key) {
                 Some(&id) => id,
                 None => self.intern(BtfType::Fwd {
@@ -140,6 +144,89 @@ impl Types {
                 }),
             },
         })
+    }
+
+    /// One of the kernel's types.
+    fn kernel(&mut self, number: u32, user: User) -> Result<BtfId, RegistryError> {
+        let ty = KernelType::from_number(number).ok_or_else(|| user.signature("names an unknown type"))?;
+        let Layout { name, member, element, count } = ty.layout();
+        let element_ty = self.int(element, IntForm::Unsigned);
+        let member_ty = if count == 1 {
+            element_ty
+        } else {
+            let index = self.int(4, IntForm::Unsigned);
+            self.intern(BtfType::Array(ArrayType { element: element_ty, index, count }))
+        };
+        let member = Member { name: member.to_owned(), ty: member_ty, bit_offset: 0, bitfield_bits: 0 };
+        let body = BtfType::Struct { name: name.to_owned(), size: element * count, members: vec![member] };
+        let known = self.interned.contains_key(&body);
+        if !known && self.types.iter().any(|other| other.name() == Some(name)) {
+            return Err(user.signature(format!(
+                "uses the kernel's `struct {name}`, and another type is declared under that name"
+            )));
+        }
+        Ok(self.intern(body))
+    }
+
+    /// The struct's name.
+    pub(super) fn name(&self, id: BtfId) -> &str {
+        self.get(id).and_then(BtfType::name).unwrap_or_default()
+    }
+
+    fn get(&self, id: BtfId) -> Option<&BtfType> {
+        self.types.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    /// Bytes of a struct that holds plain numbers only, at most four levels deep, with no gap but what C leaves between them: any
+    /// bytes are a value of it. `None` for any other type.
+    pub(super) fn plain(&self, id: BtfId) -> Option<u32> {
+        self.plain_body(id, 0).map(|(size, _)| size)
+    }
+
+    /// Size and alignment of such a struct, array or number.
+    fn plain_body(&self, id: BtfId, depth: u32) -> Option<(u32, u32)> {
+        match self.get(id)? {
+            BtfType::Int(int) => Some((int.size, int.size)),
+            BtfType::Float { size, .. } => Some((*size, *size)),
+            BtfType::Array(array) if array.count > 0 => {
+                let (size, align) = self.plain_body(array.element, depth)?;
+                Some((size.checked_mul(array.count)?, align))
+            }
+            BtfType::Struct { size, members, .. } if depth < PLAIN_DEPTH => {
+                let policies = self.policies.get(&id)?;
+                let (mut end, mut align) = (0_u32, 1);
+                for (member, policy) in members.iter().zip(policies) {
+                    if !matches!(policy.access, FieldAccess::ReadWrite | FieldAccess::Shared) {
+                        return None;
+                    }
+                    let (bytes, own) = self.plain_body(member.ty, depth + 1)?;
+                    if end.checked_next_multiple_of(own)? != member.bit_offset / 8 {
+                        return None;
+                    }
+                    (end, align) = ((member.bit_offset / 8).checked_add(bytes)?, align.max(own));
+                }
+                (members.len() == policies.len() && end.checked_next_multiple_of(align)? == *size)
+                    .then_some((*size, align))
+            }
+            BtfType::Void
+            | BtfType::Ptr { .. }
+            | BtfType::Array(_)
+            | BtfType::Struct { .. }
+            | BtfType::Union { .. }
+            | BtfType::Enum { .. }
+            | BtfType::Enum64 { .. }
+            | BtfType::Fwd { .. }
+            | BtfType::Typedef { .. }
+            | BtfType::Volatile { .. }
+            | BtfType::Const { .. }
+            | BtfType::Restrict { .. }
+            | BtfType::Func(_)
+            | BtfType::FuncProto { .. }
+            | BtfType::Var(_)
+            | BtfType::Datasec { .. }
+            | BtfType::DeclTag { .. }
+            | BtfType::TypeTag { .. } => None,
+        }
     }
 
     /// A number under its C name.

@@ -3,20 +3,28 @@
 //! | name | means |
 //! |---|---|
 //! | `x__sz`, `x__szk` | bytes behind the pointer in front of it; `__szk`: a constant |
-//! | `x__k` | a known constant |
+//! | `x__k`, and `rdonly_buf_size`, `rdwr_buf_size` | a known constant |
 //! | `x__uninit` | need not be initialised |
 //! | `x__nullable`, `x__opt` | may be NULL |
 //! | `x__ign` | not looked at |
+//! | `x__prog` | not looked at; the function is given its `CallSite` there |
 //! | `x__str` | a constant, NUL-terminated string |
 //! | `x__map`, `x__const_map` | a map |
+//! | `x__iter` | an iterator's initialised state |
+//! | `x__irq_flag` | an interrupt flag, as the kernel's four functions take it |
+//! | `x__alloc` | an allocated object, which the function takes |
+//! | `x__refcounted_kptr` | an object with a reference count of its own |
+//! | `x__nonown_allowed` | a list node of an object that the program need not own |
 //!
-//! A pointer to a described struct is a trusted pointer to that object; with `release` the first one is owned, with `rcu` all may be
-//! RCU-protected. A pointer to a number is memory of its size. A returned pointer is untrusted, with `acquire` owned. The runtime
-//! keeps no ledger of what raw kfuncs hand out: what they promise is their author's business.
+//! A pointer to a described struct is a trusted pointer to that object, or, where the struct holds plain numbers only, memory of its
+//! size; with `release` the first one is owned, with `rcu` all may be RCU-protected. A pointer to a number is memory of its size. The
+//! kernel's own types (`Dynptr`, `Timer` …) mean what they mean there. A returned pointer to a struct is untrusted, with `acquire`
+//! owned; one to a number is memory to be read. The runtime keeps no ledger of what raw kfuncs hand out: what they promise is their
+//! author's business.
 
 use crate::declare::{
-    ArgDecl, ArgForm, ArgShape, DemandDecl, IntForm, MemRule, NullDecl, RetForm, RetShape, SizeDecl,
-    StepKind, TrustDecl, TypeExpr,
+    ArgDecl, ArgForm, ArgShape, DemandDecl, IntForm, KernelType, MemRule, NullDecl, RetForm, RetShape,
+    SizeDecl, StepKind, TrustDecl, TypeExpr,
 };
 
 use super::btf::BtfType;
@@ -155,32 +163,35 @@ const fn has(name: &'static str, suffix: &str) -> bool {
     before(name, suffix).is_some()
 }
 
-/// Suffixes whose meaning needs types that this runtime does not have.
-const UNSUPPORTED: [&str; 6] =
-    ["__alloc", "__refcounted_kptr", "__irq_flag", "__iter", "__prog", "__nonown_allowed"];
+/// Whether a parameter is filled in with the calling program.
+pub(crate) const fn is_caller(name: &'static str) -> bool {
+    has(name, "__prog")
+}
 
-/// The parameter `name` of an `unsafe fn`, which takes `flags` and is followed by `next`.
-#[track_caller]
-pub(crate) const fn raw_arg(
-    raw: Option<RawShape>,
-    name: &'static str,
+/// What stands around a parameter.
+#[derive(Clone, Copy)]
+struct Around {
+    /// The name of the next one.
     next: Option<&'static str>,
-) -> ArgDecl {
+    /// Is it the first of an iterator's function?
+    state: bool,
+}
+
+/// The parameter `name` of an `unsafe fn`.
+#[track_caller]
+const fn raw_arg(raw: Option<RawShape>, name: &'static str, around: Around) -> ArgDecl {
     let Some(raw) = raw else { panic!("`()` is no parameter of a kfunc") };
-    let mut at = 0;
-    while at < UNSUPPORTED.len() {
-        assert!(
-            !has(name, UNSUPPORTED[at]),
-            "a suffix of the kernel's on a parameter has no meaning in this runtime"
-        );
-        at += 1;
-    }
     if let Some(name) = before(name, "__ign") {
-        let mut shape = ArgShape::new(ArgForm::Ignored, raw.ty);
+        let ty = if raw.pointer { raw.ty.ptr() } else { raw.ty };
+        let mut shape = ArgShape::new(ArgForm::Ignored, ty);
         shape.bytes = 8;
         return ArgDecl { name, shape };
     }
-    if raw.pointer { pointer(raw, name, next) } else { number(raw, name) }
+    if let Some(name) = before(name, "__prog") {
+        assert!(raw.pointer, "`__prog` stands on a pointer: the function is given its `CallSite` there");
+        return ArgDecl { name, shape: ArgShape::new(ArgForm::Caller, raw.ty) };
+    }
+    if raw.pointer { pointer(raw, name, around) } else { number(raw, name) }
 }
 
 const fn number(raw: RawShape, name: &'static str) -> ArgDecl {
@@ -195,37 +206,71 @@ const fn number(raw: RawShape, name: &'static str) -> ArgDecl {
     ArgDecl { name, shape }
 }
 
-const fn pointer(raw: RawShape, name: &'static str, next: Option<&'static str>) -> ArgDecl {
-    if let Some(name) = before(name, "__str") {
+/// What a suffix says of a pointer, whatever it points to.
+const fn by_suffix(raw: RawShape, name: &'static str) -> Option<ArgDecl> {
+    let (name, form) = if let Some(name) = before(name, "__str") {
         let ty = TypeExpr::int(1, IntForm::Char).constant();
-        return ArgDecl { name, shape: ArgShape::new(ArgForm::Str, ty) };
-    }
-    if let Some(name) = before(name, "__const_map") {
-        return ArgDecl { name, shape: ArgShape::new(ArgForm::Map, TypeExpr::VOID) };
-    }
-    if let Some(name) = before(name, "__map") {
-        return ArgDecl { name, shape: ArgShape::new(ArgForm::Map, TypeExpr::VOID) };
+        return Some(ArgDecl { name, shape: ArgShape::new(ArgForm::Str, ty) });
+    } else if let Some(name) = before(name, "__const_map") {
+        return Some(ArgDecl { name, shape: ArgShape::new(ArgForm::Map, TypeExpr::VOID) });
+    } else if let Some(name) = before(name, "__map") {
+        return Some(ArgDecl { name, shape: ArgShape::new(ArgForm::Map, TypeExpr::VOID) });
+    } else if let Some(name) = before(name, "__irq_flag") {
+        assert!(raw.bytes == 8 && raw.align == 8, "`__irq_flag` stands on a pointer to 8 bytes: `*mut u64`");
+        (name, ArgForm::IrqFlag)
+    } else if let Some(name) = before(name, "__alloc") {
+        (name, ArgForm::Allocated)
+    } else if let Some(name) = before(name, "__refcounted_kptr") {
+        (name, ArgForm::Refcounted)
+    } else {
+        return None;
+    };
+    Some(ArgDecl { name, shape: ArgShape::new(form, raw.ty) })
+}
+
+#[track_caller]
+const fn pointer(raw: RawShape, name: &'static str, around: Around) -> ArgDecl {
+    if let Some(decl) = by_suffix(raw, name) {
+        return decl;
     }
     let (name, null) = match (before(name, "__nullable"), before(name, "__opt")) {
         (Some(name), _) | (None, Some(name)) => (name, NullDecl::Nullable),
         (None, None) => (name, NullDecl::NonNull),
     };
-    let (name, mem) = match before(name, "__uninit") {
-        Some(name) => (name, MemRule::Uninit),
-        None => (name, raw.mem),
+    let (name, mem) = match (before(name, "__uninit"), before(name, "__nonown_allowed")) {
+        (Some(name), _) => (name, MemRule::Uninit),
+        (None, Some(name)) => (name, MemRule::Read),
+        (None, None) => (name, raw.mem),
     };
-    let size = match next {
+    let (name, state) = match before(name, "__iter") {
+        Some(name) => (name, true),
+        None => (name, around.state),
+    };
+    let size = match around.next {
         Some(next) if has(next, "__szk") => Some(SizeDecl::Constant),
         Some(next) if has(next, "__sz") => Some(SizeDecl::Bounded),
         Some(_) | None => None,
     };
     let mut shape = match size {
+        _ if state => iterator(raw),
         Some(size) => sized(raw, size),
-        None => object_or_memory(raw),
+        None => pointee(raw),
     };
     shape.null = null;
     shape.mem = mem;
     ArgDecl { name, shape }
+}
+
+#[track_caller]
+const fn iterator(raw: RawShape) -> ArgShape {
+    let named = matches!(raw.ty.steps()[0].kind, StepKind::Named);
+    assert!(
+        named,
+        "an iterator's state is a struct with `#[derive(Btf)]` whose name begins with `bpf_iter_`"
+    );
+    let mut shape = ArgShape::new(ArgForm::Iter, raw.ty);
+    shape.bytes = raw.bytes;
+    shape
 }
 
 const fn sized(raw: RawShape, size: SizeDecl) -> ArgShape {
@@ -238,9 +283,13 @@ const fn sized(raw: RawShape, size: SizeDecl) -> ArgShape {
 }
 
 #[track_caller]
-const fn object_or_memory(raw: RawShape) -> ArgShape {
+const fn pointee(raw: RawShape) -> ArgShape {
     match raw.ty.steps()[0].kind {
-        StepKind::Named | StepKind::Opaque => ArgShape::new(ArgForm::Object, raw.ty),
+        StepKind::Named | StepKind::Opaque => ArgShape::new(ArgForm::Raw, raw.ty),
+        StepKind::Kernel if raw.ty.steps()[0].count == KernelType::Dynptr as u32 => {
+            ArgShape::new(ArgForm::Dynptr, raw.ty)
+        }
+        StepKind::Kernel => ArgShape::new(ArgForm::Field, raw.ty),
         StepKind::Void => {
             panic!("a `*void` parameter of a kfunc is followed by its size: `x__sz` or `x__szk`")
         }
@@ -257,6 +306,8 @@ const ACQUIRE: u32 = 1;
 const RELEASE: u32 = 1 << 1;
 const RET_NULL: u32 = 1 << 2;
 const RCU: u32 = 1 << 7;
+/// `KF_ITER_NEW`, `KF_ITER_NEXT`, `KF_ITER_DESTROY`.
+const ITER: u32 = 7 << 8;
 
 /// All parameters: each pointer with its size is one, and the flags tell who owns what. Gives their number as well.
 #[track_caller]
@@ -269,7 +320,8 @@ pub(crate) const fn raw_args<const N: usize>(
     let (mut args, mut len, mut at, mut release) = ([unused; N], 0, 0, flags & RELEASE != 0);
     while at < N {
         let next = if at + 1 < N { Some(names[at + 1]) } else { None };
-        let mut arg = raw_arg(raws[at], names[at], next);
+        let around = Around { next, state: at == 0 && flags & ITER != 0 };
+        let mut arg = raw_arg(raws[at], names[at], around);
         if arg.shape.regs == 2
             && at + 1 < N
             && let Some(size) = raws[at + 1]
@@ -277,8 +329,9 @@ pub(crate) const fn raw_args<const N: usize>(
             // The C type of the size, which the prototype keeps.
             arg.shape.int = size.ty.steps()[0].int;
         }
-        if matches!(arg.shape.form, ArgForm::Object) {
+        if matches!(arg.shape.form, ArgForm::Raw) {
             if release {
+                arg.shape.form = ArgForm::Object;
                 arg.shape.demand = DemandDecl::Owned;
                 release = false;
             } else if flags & RCU != 0 {
@@ -292,22 +345,29 @@ pub(crate) const fn raw_args<const N: usize>(
     (args, len)
 }
 
-/// The result of an `unsafe fn`.
+/// The result of an `unsafe fn`. A pointer to nothing in particular is a number to programs, as in the kernel.
 pub(crate) const fn raw_ret(raw: Option<RawShape>, names: &[&'static str], flags: u32) -> RetShape {
     let Some(raw) = raw else { return RetShape::new(RetForm::Void, TypeExpr::VOID) };
-    let mut form = if raw.pointer { RetForm::Object } else { RetForm::Scalar };
+    let mut sized = false;
     let mut at = 0;
     while at < names.len() {
-        if raw.pointer && matches!(names[at].as_bytes(), b"rdonly_buf_size" | b"rdwr_buf_size") {
-            form = RetForm::Memory;
-        }
+        sized |= matches!(names[at].as_bytes(), b"rdonly_buf_size" | b"rdwr_buf_size");
         at += 1;
     }
-    let mut ret = RetShape::new(form, raw.ty);
+    let (form, ty, bytes) = match raw.ty.steps()[0].kind {
+        _ if !raw.pointer => (RetForm::Scalar, raw.ty, raw.bytes),
+        _ if sized => (RetForm::Memory, raw.ty, raw.bytes),
+        StepKind::Named | StepKind::Opaque | StepKind::Kernel => (RetForm::Object, raw.ty, raw.bytes),
+        StepKind::Void => (RetForm::Scalar, raw.ty.ptr(), 8),
+        StepKind::Int | StepKind::Float | StepKind::Ptr | StepKind::Const | StepKind::Array => {
+            (RetForm::Fixed, raw.ty, raw.bytes)
+        }
+    };
+    let mut ret = RetShape::new(form, ty);
     ret.trust = if flags & ACQUIRE != 0 { TrustDecl::Owned } else { TrustDecl::Untrusted };
     ret.null = if flags & RET_NULL != 0 { NullDecl::Nullable } else { NullDecl::NonNull };
-    ret.mem = raw.mem;
-    ret.bytes = raw.bytes;
+    ret.mem = if matches!(form, RetForm::Fixed) { MemRule::Read } else { raw.mem };
+    ret.bytes = bytes;
     ret.int = raw.ty.steps()[0].int;
     ret
 }

@@ -313,6 +313,9 @@ reasons! {
     /// The argument is not a reference that the program owns
     NotOwned { name: String, reg: Reg } = Lifetime 3 EINVAL
         "pass a reference that the program acquired and has not released";
+    /// The callee hands out what nobody can own
+    AcquiresNoObject { name: String } = Lifetime 46 EINVAL
+        "declare it to return a pointer to a struct, or without `acquire`";
     /// The callee takes the object as `&mut`, but the program does not hold it exclusively
     NotExclusive { reg: Reg, kind: String } = Lifetime 4 EINVAL
         "only a `&mut` argument of the operation, or a part of it, may be passed as `&mut`";

@@ -293,6 +293,9 @@ impl Reason {
             Self::NotOwned { name, .. } => {
                 write!(f, "release kernel function {name} expects refcounted PTR_TO_BTF_ID")
             }
+            Self::AcquiresNoObject { .. } => {
+                f.write_str("acquire kernel function does not return PTR_TO_BTF_ID")
+            }
             Self::NotExclusive { reg, kind } => {
                 write!(f, "{} must be an exclusive pointer, but it is {kind}", R(*reg))
             }

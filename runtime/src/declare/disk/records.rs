@@ -152,7 +152,7 @@ impl<'i, 'a> Reader<'i, 'a> {
     }
 
     fn type_expr(&self, at: At) -> Read<TypeExpr> {
-        const KINDS: [StepKind; 8] = [
+        const KINDS: [StepKind; 9] = [
             StepKind::Void,
             StepKind::Int,
             StepKind::Float,
@@ -161,6 +161,7 @@ impl<'i, 'a> Reader<'i, 'a> {
             StepKind::Array,
             StepKind::Named,
             StepKind::Opaque,
+            StepKind::Kernel,
         ];
         let len = self.u32(at.field(TypeExpr::LEN_OFFSET))?;
         let mut steps = Vec::new();
@@ -178,7 +179,7 @@ impl<'i, 'a> Reader<'i, 'a> {
     }
 
     fn arg_shape(&mut self, at: At) -> Read<ArgShape> {
-        const FORMS: [ArgForm; 15] = [
+        const FORMS: [ArgForm; 20] = [
             ArgForm::Scalar,
             ArgForm::Checked,
             ArgForm::Constant,
@@ -194,6 +195,11 @@ impl<'i, 'a> Reader<'i, 'a> {
             ArgForm::Implicit,
             ArgForm::Ignored,
             ArgForm::Raw,
+            ArgForm::IrqFlag,
+            ArgForm::Field,
+            ArgForm::Allocated,
+            ArgForm::Refcounted,
+            ArgForm::Caller,
         ];
         const DEMANDS: [DemandDecl; 4] =
             [DemandDecl::Trusted, DemandDecl::Rcu, DemandDecl::Exclusive, DemandDecl::Owned];
@@ -223,8 +229,14 @@ impl<'i, 'a> Reader<'i, 'a> {
     }
 
     fn ret_shape(&self, at: At) -> Read<RetShape> {
-        const FORMS: [RetForm; 5] =
-            [RetForm::Void, RetForm::Scalar, RetForm::ErrnoOr, RetForm::Object, RetForm::Memory];
+        const FORMS: [RetForm; 6] = [
+            RetForm::Void,
+            RetForm::Scalar,
+            RetForm::ErrnoOr,
+            RetForm::Object,
+            RetForm::Memory,
+            RetForm::Fixed,
+        ];
         const TRUSTS: [TrustDecl; 4] =
             [TrustDecl::Owned, TrustDecl::Borrowed, TrustDecl::Rcu, TrustDecl::Untrusted];
         let form = at.field(offset_of!(RetShape, form));

@@ -91,6 +91,14 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Const { .. } => constant(call, reg).map(Argument::Constant),
         ArgKind::Size { rule } => check_size(call, reg, *rule),
         ArgKind::Object { ty, demand } => check_object(call, index, arg, reg, *ty, *demand),
+        ArgKind::ObjectOrMemory { ty, demand, size } => {
+            let object = |pointer: &Pointer| matches!(pointer.to, Region::Object(_));
+            if readable(call.state, reg)?.as_pointer().is_some_and(object) {
+                return check_object(call, index, arg, reg, *ty, *demand);
+            }
+            let (size, access, init) = (MemSize::Fixed(*size), MemAccess::ReadWrite, MemInit::Required);
+            check_memory_argument(call, index, arg, reg, size, access, init)
+        }
         ArgKind::Memory { size, access, init } => {
             check_memory_argument(call, index, arg, reg, *size, *access, *init)
         }

@@ -1,0 +1,8 @@
+use opswap::kfunc;
+
+#[kfunc(acquire)]
+unsafe fn take() -> u32 {
+    0
+}
+
+fn main() {}
