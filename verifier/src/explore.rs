@@ -1,26 +1,47 @@
 //! The walk over all paths, depth first: budgets, states kept for comparison, pruning, endless loops.
 //!
-//! A kept state is *open* while some path from it is still to be walked. A path is pruned where a closed state covers it:
-//! everything reachable from there has been proved. Against an open state that would be circular; a path that is exactly
-//! where it was before therefore never ends, and is refused. Only `may_goto`, which ends by itself, closes such a circle.
+//! A kept state is *open* while some path from it is still to be walked. A path is pruned where a complete state covers it in
+//! all that matters (`demand`): everything reachable from there has been proved. Against an open state that would be
+//! circular; a path that is exactly where it was before therefore never ends, and is refused. Only loops that end by
+//! themselves close such a circle: `may_goto`, and calls that run callbacks.
 
-use opswap_bpf::insn::Reg;
+mod kept;
+
+use opswap_bpf::insn::{CallTarget, Reg};
+use opswap_bpf::program::LoadFlags;
 use opswap_bpf::{Insn, InsnIdx, RecordId};
 
+use crate::demand::{ContextId, Demands, Touched, Wants};
 use crate::limits::Pruning;
-use crate::liveness::Liveness;
+use crate::liveness::{LiveRegs, Liveness};
 use crate::reject::Reason;
-use crate::state::covers::covers;
+use crate::state::covers::{Compared, covers};
 use crate::state::{Region, Role, Trust, VerifierState, widen};
 use crate::subject::Subject;
 use crate::transfer::{Step, Way, step};
 use crate::verified::{Access, Stats};
+use kept::{KeptId, Progress, Store};
+
+/// How often an observed program is walked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rounds {
+    /// Once, as any program.
+    Once,
+    /// Until a walk finds nothing more that matters: every state is then compared in all that [`Observer::begin`] was told.
+    UntilSettled,
+}
 
 /// Sees every state that is walked, before its instruction is simulated.
 pub trait Observer {
-    /// For each slot the registers that may still be read from there on: only these are compared and believed.
-    fn begin(&mut self, live: Vec<Vec<Reg>>) {
-        let _ = live;
+    /// How often the program is to be walked.
+    fn rounds(&self) -> Rounds {
+        Rounds::Once
+    }
+
+    /// A walk begins. For each slot the registers that may still be read from there on, and those of them whose numbers matter
+    /// there: only these are compared and believed. Of the others it is known whether they hold a number.
+    fn begin(&mut self, live: Vec<Vec<Reg>>, exact: Vec<Vec<Reg>>) {
+        let _ = (live, exact);
     }
 
     /// `state` holds just before the instruction at `at`.
@@ -43,23 +64,13 @@ struct Fork {
 struct Path {
     at: InsnIdx,
     state: VerifierState,
+    context: ContextId,
     /// The kept state that it passed last.
-    parent: Option<u32>,
+    parent: Option<KeptId>,
     /// Its last fork.
     fork: Option<u32>,
     /// Instructions from the entry to here.
     steps: u32,
-}
-
-/// A state kept for comparison.
-struct Kept {
-    state: VerifierState,
-    parent: Option<u32>,
-    /// Paths from here that are not finished.
-    open: u32,
-    hits: u32,
-    misses: u32,
-    may_goto_depth: u32,
 }
 
 /// A path that could not be proved.
@@ -117,9 +128,8 @@ pub(crate) struct Explorer<'a, 'o> {
     subject: &'a Subject<'a>,
     liveness: &'a Liveness,
     observer: Option<&'o mut dyn Observer>,
-    kept: Vec<Kept>,
-    /// Kept states by slot.
-    by_slot: Vec<Vec<u32>>,
+    demands: &'o mut Demands<'a>,
+    kept: Store,
     waiting: Vec<Path>,
     forks: Vec<Fork>,
     stats: Stats,
@@ -128,6 +138,8 @@ pub(crate) struct Explorer<'a, 'o> {
     /// What each instruction followed on the paths walked so far.
     followed: Vec<Option<Followed>>,
     accesses: Vec<Access>,
+    /// What the step at hand touches.
+    touched: Touched,
     jumps: u32,
     /// Jumps and instructions when a state was kept last.
     last_kept: (u32, u32),
@@ -137,6 +149,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
     pub(crate) fn new(
         subject: &'a Subject<'a>,
         liveness: &'a Liveness,
+        demands: &'o mut Demands<'a>,
         observer: Option<&'o mut dyn Observer>,
     ) -> Self {
         let slots = subject.program.insns.len();
@@ -144,8 +157,8 @@ impl<'a, 'o> Explorer<'a, 'o> {
             subject,
             liveness,
             observer,
-            kept: Vec::new(),
-            by_slot: vec![Vec::new(); slots],
+            demands,
+            kept: Store::default(),
             waiting: Vec::new(),
             forks: Vec::new(),
             stats: Stats::default(),
@@ -153,6 +166,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
             stack_bytes: vec![0; subject.cfg.functions().len()],
             followed: vec![None; slots],
             accesses: vec![Access::Plain; slots],
+            touched: Touched::default(),
             jumps: 0,
             last_kept: (0, 0),
         }
@@ -160,13 +174,10 @@ impl<'a, 'o> Explorer<'a, 'o> {
 
     /// Walks every path from `entry`.
     pub(crate) fn run(mut self, entry: VerifierState) -> (Result<Explored, Failure>, Stats) {
-        let first = Path { at: InsnIdx(0), state: entry, parent: None, fork: None, steps: 0 };
+        let context = self.demands.context(&entry);
+        let first = Path { at: InsnIdx(0), state: entry, context, parent: None, fork: None, steps: 0 };
         let mut next = Some(first);
-        if let Some(observer) = &mut self.observer {
-            let slots = (0u32..).take(self.subject.program.insns.len()).map(InsnIdx);
-            let live = |at| Reg::ALL.into_iter().filter(|reg| self.liveness.at(at).contains(*reg)).collect();
-            observer.begin(slots.map(live).collect());
-        }
+        self.begin();
         while let Some(mut path) = next.take().or_else(|| self.waiting.pop()) {
             if let Err(reason) = self.walk(&mut path) {
                 let ways = self.ways(path.fork);
@@ -174,10 +185,23 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 return (Err(failure), self.stats);
             }
             self.note_stack(&path.state);
-            self.close(path.parent);
+            self.kept.close(path.parent);
         }
         let Self { reached, accesses, stack_bytes, stats, .. } = self;
         (Ok(Explored { reached, accesses, stack_bytes }), stats)
+    }
+
+    /// Tells the observer what is compared and believed.
+    fn begin(&mut self) {
+        let Some(observer) = &mut self.observer else { return };
+        let slots = (0u32..).take(self.subject.program.insns.len()).map(InsnIdx);
+        let live = |at| Reg::ALL.into_iter().filter(|reg| self.liveness.at(at).contains(*reg)).collect();
+        let live: Vec<Vec<Reg>> = slots.map(live).collect();
+        let exact = match self.subject.limits.pruning {
+            Pruning::On => self.demands.wanted_everywhere(),
+            Pruning::Off => live.clone(),
+        };
+        observer.begin(live, exact);
     }
 
     /// Walks one path to its end; forks wait.
@@ -213,30 +237,81 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 Some(_) | None => {}
             }
             self.note_pointer(path)?;
-            let stepped = step(self.subject, &mut path.state, path.at)?;
+            let stepped = self.step(path)?;
             path.steps += 1;
             match stepped {
-                Step::To(to) => path.at = to,
+                Step::To(to) => {
+                    self.follow(path, to);
+                }
                 Step::Done => return Ok(()),
                 Step::Fork { to, way, other, state } => {
                     let mut state = *state;
                     if self.subject.cfg.is_round(path.at) {
-                        self.widen(path.at, &mut state);
+                        self.widen(path, &mut state);
                     }
                     let other_way = if way == Way::Next { Way::Jump } else { Way::Next };
                     let other_fork = self.fork(path.fork, other_way);
-                    self.wait(Path {
-                        at: other,
+                    let mut waiting = Path {
+                        at: path.at,
                         state,
+                        context: path.context,
                         parent: path.parent,
                         fork: Some(other_fork),
                         steps: path.steps,
-                    })?;
+                    };
+                    self.follow(&mut waiting, other);
+                    self.wait(waiting)?;
                     path.fork = Some(self.fork(path.fork, way));
-                    path.at = to;
+                    self.follow(path, to);
                 }
             }
         }
+    }
+
+    /// Simulates one instruction, and notes what it touched.
+    fn step(&mut self, path: &mut Path) -> Result<Step, Reason> {
+        let subject = self.subject;
+        let Some(insn) = subject.program.insns.get(path.at.index()) else {
+            return step(subject, &mut path.state, path.at, &mut self.touched);
+        };
+        self.touched.clear();
+        self.touched.note(subject, &path.state, insn);
+        let frames = path.state.frames().len();
+        if let Insn::Branch { .. } = insn {
+            let mut decided = Touched::default();
+            decided.decided(&path.state, insn);
+            let stepped = step(subject, &mut path.state, path.at, &mut self.touched)?;
+            if matches!(stepped, Step::To(_)) {
+                self.touched.relied = self.touched.relied.union(decided.relied);
+            }
+            self.demands.add(path.context, path.at, &self.touched);
+            return Ok(stepped);
+        }
+        let stepped = step(subject, &mut path.state, path.at, &mut self.touched)?;
+        if matches!(insn, Insn::Call { target: CallTarget::Subprog(_) }) {
+            if path.state.frames().len() > frames {
+                // The callee is walked itself.
+                self.touched.clear();
+            } else {
+                self.demands.passed(path.context, path.at);
+            }
+        }
+        self.demands.add(path.context, path.at, &self.touched);
+        Ok(stepped)
+    }
+
+    /// Goes on at `to`, perhaps in another function.
+    fn follow(&mut self, path: &mut Path, to: InsnIdx) {
+        let frames = path.state.frames().len();
+        while self.demands.frames(path.context) > frames {
+            self.demands.left(path.context, path.at);
+            let Some(caller) = self.demands.caller(path.context) else { break };
+            path.context = caller;
+        }
+        if self.demands.frames(path.context) < frames {
+            path.context = self.demands.enter(Some(path.context), path.state.frame());
+        }
+        path.at = to;
     }
 
     fn fork(&mut self, before: Option<u32>, way: Way) -> u32 {
@@ -256,26 +331,13 @@ impl<'a, 'o> Explorer<'a, 'o> {
     }
 
     fn wait(&mut self, path: Path) -> Result<(), Reason> {
-        if let Some(kept) = path.parent.and_then(|parent| self.kept.get_mut(parent as usize)) {
-            kept.open += 1;
-        }
+        self.kept.open(path.parent);
         self.waiting.push(path);
         let limit = self.subject.limits.jump_sequence;
         if self.waiting.len() > limit as usize {
             return Err(Reason::TooManyBranches { limit: limit + 1 });
         }
         Ok(())
-    }
-
-    /// A path has ended: the states on it that have no other open path are proved.
-    fn close(&mut self, mut parent: Option<u32>) {
-        while let Some(kept) = parent.and_then(|parent| self.kept.get_mut(parent as usize)) {
-            kept.open = kept.open.saturating_sub(1);
-            if kept.open > 0 {
-                break;
-            }
-            parent = kept.parent;
-        }
     }
 
     /// The most stack that any activation of each function used.
@@ -325,69 +387,101 @@ impl<'a, 'o> Explorer<'a, 'o> {
 
     /// Compares a path with the states kept at its instruction, and perhaps keeps its state.
     fn visit(&mut self, path: &mut Path) -> Visit {
-        let subject = self.subject;
-        let slot = path.at.index();
-        let round = subject.cfg.is_round(path.at);
-        let every = subject.program.flags.contains(opswap_bpf::program::LoadFlags::TEST_STATE_FREQ);
+        self.demands.settle();
+        let round = self.subject.cfg.is_round(path.at);
+        let every = self.subject.program.flags.contains(LoadFlags::TEST_STATE_FREQ);
         let (jumps, insns) = (self.jumps - self.last_kept.0, self.stats.insns_processed - self.last_kept.1);
         let mut keep = every || round || (jumps >= 2 && insns >= 8);
-        let Some(list) = self.by_slot.get_mut(slot) else { return Visit::Go };
-        let liveness = self.liveness;
+        let place = (path.context, path.at);
+        let mut list = self.kept.take(place);
         let mut index = list.len();
         while index > 0 {
             index -= 1;
-            let Some(kept) = self.kept.get_mut(list[index] as usize) else { continue };
-            let live = |frame: usize| live_regs(liveness, &path.state, path.at, frame);
-            if kept.open > 0 {
-                let turned = kept.may_goto_depth != path.state.may_goto_depth;
-                if round && turned && covers(&kept.state, &path.state, live) {
-                    kept.hits += 1;
-                    return Visit::Covered;
+            let id = list[index];
+            let progress = self.kept.progress(id);
+            match self.compare(path, id, progress, round) {
+                Visit::Go => {}
+                found @ (Visit::Covered | Visit::Endless) => {
+                    self.kept.put(place, list);
+                    return found;
                 }
-                let same = !turned
-                    && covers(&kept.state, &path.state, live)
-                    && covers(&path.state, &kept.state, live);
-                if same {
-                    return Visit::Endless;
-                }
-                if !every && !round && jumps < 20 && insns < 100 {
-                    keep = false;
-                }
-            } else if covers(&kept.state, &path.state, live) {
-                kept.hits += 1;
-                return Visit::Covered;
             }
+            let open = progress == Progress::Open;
+            if open && !every && !round && jumps < 20 && insns < 100 {
+                keep = false;
+            }
+            let Some(kept) = self.kept.get_mut(id) else { continue };
             kept.misses += 1;
-            let patience = if round && kept.open > 0 { 64 } else { 3 };
+            let patience = if round && open { 64 } else { 3 };
             if kept.misses > kept.hits * patience + patience {
                 list.remove(index);
             }
         }
         if keep {
-            let id = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
-            self.kept.push(Kept {
-                state: path.state.clone(),
-                parent: path.parent,
-                open: 1,
-                hits: 0,
-                misses: 0,
-                may_goto_depth: path.state.may_goto_depth,
-            });
+            let id = self.kept.keep(path.state.clone(), path.parent);
             list.push(id);
             path.parent = Some(id);
             self.last_kept = (self.jumps, self.stats.insns_processed);
             self.stats.total_states += 1;
             self.stats.peak_states = self.stats.peak_states.max(self.stats.total_states);
         }
+        self.kept.put(place, list);
         Visit::Go
     }
 
-    /// Loosens what changes from round to round of a `may_goto` loop, so that the rounds become alike.
-    fn widen(&self, at: InsnIdx, state: &mut VerifierState) {
-        let open = self.by_slot.get(at.index()).into_iter().flatten().rev();
-        let before = open
-            .filter_map(|id| self.kept.get(*id as usize))
-            .find(|kept| kept.open > 0 && kept.may_goto_depth + 1 < state.may_goto_depth);
+    /// Compares a path with one kept state.
+    fn compare(&mut self, path: &Path, id: KeptId, progress: Progress, round: bool) -> Visit {
+        let Some(kept) = self.kept.get(id) else { return Visit::Go };
+        let uninit = self.subject.policy.uninit_stack;
+        let live = |frame: usize| live_regs(self.liveness, &path.state, path.at, frame);
+        let whole = |frame: usize| Compared { live: live(frame), wants: Wants::ALL };
+        let within = |old: &VerifierState, new: &VerifierState| covers(old, new, uninit, whole);
+        let leads = match progress {
+            Progress::Open => {
+                if kept.state.may_goto_depth == path.state.may_goto_depth {
+                    let same = within(&kept.state, &path.state) && within(&path.state, &kept.state);
+                    return if same { Visit::Endless } else { Visit::Go };
+                }
+                if !round || !within(&kept.state, &path.state) {
+                    return Visit::Go;
+                }
+                Some(id)
+            }
+            Progress::Loops(to) => {
+                if !within(&kept.state, &path.state) {
+                    return Visit::Go;
+                }
+                Some(to)
+            }
+            Progress::Complete => {
+                let wants = self.demands.at(path.context, path.at);
+                let compared = |frame: usize| Compared {
+                    live: live(frame),
+                    wants: wants.map_or(Wants::ALL, |wants| wants.get(frame).copied().unwrap_or(Wants::ALL)),
+                };
+                if !covers(&kept.state, &path.state, uninit, compared) {
+                    return Visit::Go;
+                }
+                None
+            }
+        };
+        if let Some(to) = leads {
+            self.kept.leads(path.parent, to);
+        }
+        if let Some(kept) = self.kept.get_mut(id) {
+            kept.hits += 1;
+        }
+        Visit::Covered
+    }
+
+    /// Loosens what changes from round to round of a loop that ends by itself, so that the rounds become alike.
+    fn widen(&self, path: &Path, state: &mut VerifierState) {
+        let before = self
+            .kept
+            .latest((path.context, path.at))
+            .filter(|id| self.kept.progress(*id) == Progress::Open)
+            .filter_map(|id| self.kept.get(id))
+            .find(|kept| kept.state.may_goto_depth + 1 < state.may_goto_depth);
         if let Some(before) = before {
             widen(&before.state, state);
         }
@@ -395,18 +489,13 @@ impl<'a, 'o> Explorer<'a, 'o> {
 }
 
 /// Registers of a frame that still matter: in the running frame at `at`, in others where their callees return to.
-fn live_regs(
-    liveness: &Liveness,
-    state: &VerifierState,
-    at: InsnIdx,
-    frame: usize,
-) -> crate::liveness::LiveRegs {
+fn live_regs(liveness: &Liveness, state: &VerifierState, at: InsnIdx, frame: usize) -> LiveRegs {
     match state.frames().get(frame + 1) {
         Some(callee) => match (callee.return_to, callee.role) {
             (Some(to), Role::Called) => liveness.of_caller(to),
             // The call is simulated again when the callback returns: with the same arguments.
             (Some(to), Role::Callback { .. }) => liveness.at(to),
-            (None, _) => crate::liveness::LiveRegs::ALL,
+            (None, _) => LiveRegs::ALL,
         },
         None => liveness.at(at),
     }

@@ -8,6 +8,7 @@
 
 mod access;
 mod cfg;
+mod demand;
 #[doc(hidden)]
 pub mod domain;
 mod entry;
@@ -26,7 +27,7 @@ mod transfer;
 pub mod verified;
 
 #[doc(hidden)]
-pub use explore::Observer;
+pub use explore::{Observer, Rounds};
 pub use host::Host;
 pub use limits::Limits;
 pub use reject::{Category, Reason, Rejection};
@@ -35,6 +36,7 @@ pub use verified::VerifiedProgram;
 use opswap_bpf::{EntryProto, InsnIdx, Program, ProgramKind};
 
 use cfg::Cfg;
+use demand::Demands;
 use explore::Explorer;
 use liveness::Liveness;
 use report::Scene;
@@ -83,6 +85,9 @@ pub fn verify_observed(
     (proof.map(|proof| proof.with(program)), stats)
 }
 
+/// How often a program is walked for an observer. Wants grow, so it would end by itself.
+const MAX_ROUNDS: u32 = 100;
+
 /// What a proof yields, the program itself aside.
 struct Proof {
     entry: EntryProto,
@@ -103,7 +108,7 @@ fn prove(
     program: &Program,
     host: &dyn Host,
     limits: &Limits,
-    observer: Option<&mut dyn Observer>,
+    mut observer: Option<&mut dyn Observer>,
 ) -> (Result<Proof, Rejection>, Stats) {
     let refuse = |(at, reason): (InsnIdx, Reason)| {
         let scene = Box::new(Scene::of(program, at, &reason));
@@ -123,7 +128,18 @@ fn prove(
     let liveness = Liveness::analyse(program);
     let policy = host.policy();
     let subject = Subject { program, host, entry, cfg: &cfg, limits, policy, sleepable: entry.sleepable };
-    let (explored, stats) = Explorer::new(&subject, &liveness, observer).run(entry::state(entry));
+    let mut demands = Demands::new(program, &cfg, &liveness);
+    let mut rounds = 0;
+    let (explored, stats) = loop {
+        let watching = observer.as_mut().map(|observer| &mut **observer as &mut dyn Observer);
+        let again = watching.as_ref().is_some_and(|observer| observer.rounds() == Rounds::UntilSettled);
+        let explorer = Explorer::new(&subject, &liveness, &mut demands, watching);
+        let (explored, stats) = explorer.run(entry::state(entry));
+        rounds += 1;
+        if explored.is_err() || demands.settled() || !again || rounds == MAX_ROUNDS {
+            break (explored, stats);
+        }
+    };
     let explored = match explored {
         Ok(explored) => explored,
         Err(failure) => return (Err(history::tell(&subject, failure)), stats),

@@ -17,9 +17,12 @@ impl LiveRegs {
     pub(crate) const NONE: Self = Self(0);
     /// Every register.
     pub(crate) const ALL: Self = Self(0x7ff);
-    const ARGS: Self = Self(0b11_1110);
-    const CALLER_SAVED: Self = Self(0b11_1111);
-    const CALLEE_SAVED: Self = Self(0b11_1100_0000);
+    /// R1 to R5.
+    pub(crate) const ARGS: Self = Self(0b11_1110);
+    /// What a call does not keep.
+    pub(crate) const CALLER_SAVED: Self = Self(0b11_1111);
+    /// What a call keeps, the frame pointer aside.
+    pub(crate) const CALLEE_SAVED: Self = Self(0b11_1100_0000);
 
     fn of(regs: &[Reg]) -> Self {
         Self(regs.iter().fold(0, |set, reg| set | 1 << reg.index()))
@@ -30,15 +33,27 @@ impl LiveRegs {
         self.0 >> reg.index() & 1 == 1
     }
 
-    fn union(self, other: Self) -> Self {
+    /// Adds a register.
+    pub(crate) fn insert(&mut self, reg: Reg) {
+        self.0 |= 1 << reg.index();
+    }
+
+    /// Takes a register out; says whether it was there.
+    pub(crate) fn remove(&mut self, reg: Reg) -> bool {
+        let there = self.contains(reg);
+        self.0 &= !(1 << reg.index());
+        there
+    }
+
+    pub(crate) fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    fn minus(self, other: Self) -> Self {
+    pub(crate) fn minus(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 }
@@ -47,6 +62,7 @@ impl LiveRegs {
 #[derive(Clone, Debug)]
 pub(crate) struct Liveness {
     before: Vec<LiveRegs>,
+    edges: Predecessors,
 }
 
 /// What an instruction reads and writes.
@@ -133,12 +149,17 @@ impl Liveness {
                 }
             }
         }
-        Self { before }
+        Self { before, edges }
     }
 
     /// Registers that may still be read from this slot on.
     pub(crate) fn at(&self, at: InsnIdx) -> LiveRegs {
         self.before.get(at.index()).copied().unwrap_or(LiveRegs::ALL)
+    }
+
+    /// The slots that come before this one on some chain of edges; a subprogram's first slot comes after its calls.
+    pub(crate) fn before(&self, at: InsnIdx) -> &[u32] {
+        self.edges.of(at.index())
     }
 
     /// Registers of a caller that may still be read once its callee has returned to this slot.
@@ -153,6 +174,7 @@ fn callee(insn: &Insn, at: InsnIdx) -> Option<InsnIdx> {
 }
 
 /// The slots from which facts flow into each slot, as one array.
+#[derive(Clone, Debug)]
 struct Predecessors {
     first: Vec<u32>,
     preds: Vec<u32>,

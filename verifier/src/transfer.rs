@@ -25,6 +25,7 @@ use opswap_bpf::insn::{CallTarget, JumpForm, Reg};
 use opswap_bpf::proto::Sleepable;
 use opswap_bpf::{Insn, InsnIdx, ProgramKind};
 
+use crate::demand::Touched;
 use crate::host::{Host, PointerLeaks};
 use crate::reject::Reason;
 use crate::state::{RegState, VerifierState};
@@ -58,8 +59,13 @@ pub(crate) enum Step {
     Done,
 }
 
-/// Simulates the instruction at `at`.
-pub(crate) fn step(subject: &Subject<'_>, state: &mut VerifierState, at: InsnIdx) -> Result<Step, Reason> {
+/// Simulates the instruction at `at`. A call of the host adds what it touched.
+pub(crate) fn step(
+    subject: &Subject<'_>,
+    state: &mut VerifierState,
+    at: InsnIdx,
+    touched: &mut Touched,
+) -> Result<Step, Reason> {
     let insn = subject.program.insns.get(at.index()).ok_or(Reason::FallsThrough { at })?;
     match insn {
         Insn::Alu { .. }
@@ -107,11 +113,13 @@ pub(crate) fn step(subject: &Subject<'_>, state: &mut VerifierState, at: InsnIdx
                 return Ok(Step::To(call::apply(state, entered)));
             }
             CallTarget::Kfunc { id, module } => {
-                let checked = kfunc::check(subject, state, *id, *module, at)?;
+                let mut checked = kfunc::check(subject, state, *id, *module, at)?;
+                *touched = checked.take_touched();
                 return Ok(call_host(subject, state, checked, at));
             }
             CallTarget::Helper(id) => {
-                let checked = helper::check(subject, state, *id, at)?;
+                let mut checked = helper::check(subject, state, *id, at)?;
+                *touched = checked.take_touched();
                 return Ok(call_host(subject, state, checked, at));
             }
         },

@@ -19,7 +19,7 @@ use opswap_bpf::{
 };
 use opswap_verifier::host::Unavailable;
 use opswap_verifier::state::{RegState, Region, VerifierState};
-use opswap_verifier::{Host, Limits, Observer, verify_observed};
+use opswap_verifier::{Host, Limits, Observer, Rounds, verify_observed};
 
 const MEMORY: u64 = 0x1000_0000;
 const MEMORY_BYTES: u32 = 256;
@@ -58,21 +58,42 @@ fn host() -> TestHost {
     })
 }
 
-/// The registers of every state that the verifier came to, by instruction and frame.
+/// The registers of every state that the verifier came to.
 #[derive(Default)]
-struct Believed(HashMap<(InsnIdx, u32), Vec<[RegState; 11]>>);
+struct Believed {
+    /// By instruction and frame.
+    states: HashMap<(InsnIdx, u32), Vec<[RegState; 11]>>,
+    /// Registers whose numbers matter, by instruction.
+    exact: Vec<Vec<Reg>>,
+}
 
 impl Observer for Believed {
+    fn rounds(&self) -> Rounds {
+        Rounds::UntilSettled
+    }
+
+    fn begin(&mut self, _: Vec<Vec<Reg>>, exact: Vec<Vec<Reg>>) {
+        *self = Self { states: HashMap::new(), exact };
+    }
+
     fn before(&mut self, at: InsnIdx, state: &VerifierState) {
         let regs = Reg::ALL.map(|reg| *state.reg(reg));
-        self.0.entry((at, state.depth().into())).or_default().push(regs);
+        self.states.entry((at, state.depth().into())).or_default().push(regs);
     }
 }
 
 impl Believed {
     fn holds(&self, at: InsnIdx, frame: u32, read: &[Reg], concrete: &Registers) -> bool {
-        let states = self.0.get(&(at, frame)).map_or(&[][..], Vec::as_slice);
-        states.iter().any(|state| read.iter().all(|reg| contains(&state[reg.index()], concrete[reg.index()])))
+        let states = self.states.get(&(at, frame)).map_or(&[][..], Vec::as_slice);
+        let exact = self.exact.get(at.index()).map_or(&[][..], Vec::as_slice);
+        let within = |state: &[RegState; 11], reg: &Reg| match &state[reg.index()] {
+            // Nothing relies on this number: any is as good.
+            RegState::Scalar(_) if !exact.contains(reg) => true,
+            value @ (RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_)) => {
+                contains(value, concrete[reg.index()])
+            }
+        };
+        states.iter().any(|state| read.iter().all(|reg| within(state, reg)))
     }
 }
 

@@ -5,6 +5,8 @@ use opswap_bpf::proto::{MemAccess, MemInit, Nullness};
 use opswap_bpf::{MapId, RefId};
 
 use super::{bounds, grants, map, packet, stack};
+use crate::demand::{Access, Halves};
+use crate::host::PointerLeaks;
 use crate::reject::{Bounded, Direction, Reason, StackUse};
 use crate::state::{Byte, Pointer, RegState, Region, Stack, VerifierState};
 use crate::subject::Subject;
@@ -31,8 +33,19 @@ pub(crate) struct Extent {
     access: MemAccess,
     /// Whether every byte of the extent is touched, or an unknown part.
     exact: stack::Exactness,
+    /// What becomes of the contents.
+    contents: Contents,
     /// What the memory was borrowed from.
     pub(crate) root: Option<RefId>,
+}
+
+/// What a call does with what its memory held before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Contents {
+    /// It may read it.
+    Read,
+    /// It replaces all of it unseen.
+    Replaced,
 }
 
 /// Where offsets of two extents can be compared.
@@ -61,6 +74,22 @@ impl Extent {
             }
         };
         written && meet && !empty
+    }
+
+    /// The stack that the call accesses, if it is the program's stack.
+    pub(crate) fn stack_access(&self, subject: &Subject<'_>) -> Option<Access> {
+        let Space::Stack(frame) = self.space else { return None };
+        let touched = Halves::touched(self.start, self.end);
+        let writes = if self.access == MemAccess::Read { Halves::NONE } else { touched };
+        let replaced = self.contents == Contents::Replaced;
+        let whole = subject.policy.leaks == PointerLeaks::Allowed
+            || self.start.rem_euclid(8) == 0 && self.end.rem_euclid(8) == 0;
+        Some(if replaced && whole {
+            Access { frame, reads: Halves::NONE, writes, kills: Halves::covered(self.start, self.end) }
+        } else {
+            let reads = Halves::slots_touched(self.start, self.end);
+            Access { frame, reads, writes, kills: Halves::NONE }
+        })
     }
 
     /// The call's effect on the program's own stack: what the callee may have written is some number.
@@ -110,7 +139,11 @@ pub(crate) fn check(
             let span = check_stack(subject, state, pointer, frame, demanded)?;
             exact = span.exact;
             let (start, end) = (span.start, span.start + i64::from(span.bytes));
-            return Ok(Extent { reg, space: Space::Stack(frame), start, end, access, exact, root: None });
+            let replaced =
+                init == MemInit::Provided && exact == stack::Exactness::Exact && access != MemAccess::Read;
+            let contents = if replaced { Contents::Replaced } else { Contents::Read };
+            let space = Space::Stack(frame);
+            return Ok(Extent { reg, space, start, end, access, exact, contents, root: None });
         }
         Region::MapValue(id) => {
             let proto = subject.map(id)?;
@@ -157,7 +190,8 @@ pub(crate) fn check(
     let start = i64::from(pointer.offset).saturating_add(pointer.var.smin());
     let last = i64::from(pointer.offset).saturating_add(pointer.var.smax());
     let end = last.saturating_add(i64::from(size));
-    Ok(Extent { reg, space, start, end, access, exact, root: pointer.trust.root() })
+    let (contents, root) = (Contents::Read, pointer.trust.root());
+    Ok(Extent { reg, space, start, end, access, exact, contents, root })
 }
 
 /// What the kernel lists where memory is expected.

@@ -3,6 +3,7 @@
 use opswap_bpf::insn::{Reg, Src};
 use opswap_bpf::{Insn, InsnIdx, RefId};
 
+use crate::demand::Touched;
 use crate::entry;
 use crate::explore::Failure;
 use crate::state::{RegState, Region, VerifierState};
@@ -43,7 +44,7 @@ pub(super) fn retrace(subject: &Subject<'_>, failure: &Failure) -> Vec<Moment> {
         let before = state.clone();
         let slot = slot_of(insn, &before);
         let mut way = None;
-        let to = match step(subject, &mut state, at) {
+        let to = match step(subject, &mut state, at, &mut Touched::default()) {
             Ok(Step::To(to)) => to,
             Ok(Step::Fork { to, way: here, other, state: forked }) => {
                 let Some(&taken) = ways.next() else { return Vec::new() };

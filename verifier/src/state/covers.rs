@@ -1,7 +1,8 @@
 //! Does an explored state include this one? If it does, nothing new can go wrong from here.
 //!
-//! `old` covers `new` when every concrete state that `new` describes is also described by `old`. Registers that are dead at
-//! the compared instruction do not count. Ids are names: they are compared through a map from old ids to new ids.
+//! `old` covers `new` when every concrete state that `new` describes is also described by `old`. Registers and stack that are
+//! dead at the compared instruction do not count, nor do numbers that nothing relies on (`demand`): only that they are
+//! numbers. Ids are names: they are compared through a map from old ids to new ids.
 
 use opswap_bpf::insn::Reg;
 
@@ -9,7 +10,18 @@ use super::refs::{RefKind, RefTable};
 use super::reg::{Identity, Number, Pointer, RegState, Region, Trust};
 use super::stack::{Byte, Slot, Stack};
 use super::{Frame, VerifierState};
+use crate::demand::Wants;
+use crate::host::UninitStack;
 use crate::liveness::LiveRegs;
+
+/// What is compared of one frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compared {
+    /// Registers that may still be read.
+    pub(crate) live: LiveRegs,
+    /// Which numbers and which stack matter.
+    pub(crate) wants: Wants,
+}
 
 /// Which old id stands for which new id.
 #[derive(Default)]
@@ -43,8 +55,13 @@ impl Ids {
     }
 }
 
-/// Whether `old` covers `new`; `live` says which registers of each frame still matter, the running frame's last.
-pub(crate) fn covers(old: &VerifierState, new: &VerifierState, live: impl Fn(usize) -> LiveRegs) -> bool {
+/// Whether `old` covers `new` in what `compared` says of each frame, the running frame's last.
+pub(crate) fn covers(
+    old: &VerifierState,
+    new: &VerifierState,
+    uninit: UninitStack,
+    compared: impl Fn(usize) -> Compared,
+) -> bool {
     if old.frames().len() != new.frames().len() || old.sections != new.sections {
         return false;
     }
@@ -52,12 +69,16 @@ pub(crate) fn covers(old: &VerifierState, new: &VerifierState, live: impl Fn(usi
     if !refs_cover(old.refs(), new.refs(), &mut ids) {
         return false;
     }
-    let frames = old.frames().iter().zip(new.frames()).enumerate();
+    // What differs most often comes first: the running frame.
+    let frames = old.frames().iter().zip(new.frames()).enumerate().rev();
     for (at, (old, new)) in frames {
         if old.subprog != new.subprog || old.return_to != new.return_to || old.role != new.role {
             return false;
         }
-        if !regs_cover(old, new, live(at), &mut ids) || !stack_covers(&old.stack, &new.stack, &mut ids) {
+        let compared = compared(at);
+        if !regs_cover(old, new, compared, &mut ids)
+            || !stack_covers(&old.stack, &new.stack, uninit, compared.wants, &mut ids)
+        {
             return false;
         }
     }
@@ -78,18 +99,29 @@ fn refs_cover(old: &RefTable, new: &RefTable, ids: &mut Ids) -> bool {
     })
 }
 
-fn regs_cover(old: &Frame, new: &Frame, live: LiveRegs, ids: &mut Ids) -> bool {
-    Reg::ALL
-        .into_iter()
-        .filter(|reg| live.contains(*reg))
-        .all(|reg| reg_covers(old.reg(reg), new.reg(reg), ids))
+fn regs_cover(old: &Frame, new: &Frame, compared: Compared, ids: &mut Ids) -> bool {
+    Reg::ALL.into_iter().filter(|reg| compared.live.contains(*reg)).all(|reg| {
+        let numbers = if compared.wants.regs.contains(reg) { Numbers::Exact } else { Numbers::Any };
+        reg_covers(old.reg(reg), new.reg(reg), numbers, ids)
+    })
 }
 
-fn reg_covers(old: &RegState, new: &RegState, ids: &mut Ids) -> bool {
+/// Whether numbers are compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    /// One is as good as another.
+    Any,
+    /// They are.
+    Exact,
+}
+
+fn reg_covers(old: &RegState, new: &RegState, numbers: Numbers, ids: &mut Ids) -> bool {
     match (old, new) {
         // The old continuation never read it: it would have been refused.
         (RegState::NotInit, _) => true,
-        (RegState::Scalar(old), RegState::Scalar(new)) => number_covers(old, new, ids),
+        (RegState::Scalar(old), RegState::Scalar(new)) => {
+            numbers == Numbers::Any || number_covers(old, new, ids)
+        }
         (RegState::Pointer(old), RegState::Pointer(new)) => pointer_covers(old, new, ids),
         (RegState::Scalar(_) | RegState::Pointer(_), _) => false,
     }
@@ -151,57 +183,88 @@ fn regions_cover(old: Region, new: Region) -> bool {
     }
 }
 
-fn stack_covers(old: &Stack, new: &Stack, ids: &mut Ids) -> bool {
+fn stack_covers(old: &Stack, new: &Stack, uninit: UninitStack, wants: Wants, ids: &mut Ids) -> bool {
     // Even a shared stack is walked when it holds ids: the map must see them.
     if old.same(new) && old.slots().iter().all(|slot| slot.spill.is_none()) {
         return true;
     }
-    old.slots().iter().enumerate().all(|(at, old)| match new.slots().get(at) {
-        Some(new) => slot_covers(old, new, ids),
-        None => old.bytes.iter().all(|byte| *byte == Byte::Invalid),
+    let nothing = Slot::EMPTY;
+    old.slots().iter().enumerate().all(|(at, old)| {
+        let live = wants.live.of_slot(at);
+        if live == [false; 2] {
+            return true;
+        }
+        let numbers = if wants.exact.of_slot(at) == [false; 2] { Numbers::Any } else { Numbers::Exact };
+        slot_covers(old, new.slots().get(at).unwrap_or(&nothing), uninit, live, numbers, ids)
     })
 }
 
-fn slot_covers(old: &Slot, new: &Slot, ids: &mut Ids) -> bool {
+fn slot_covers(
+    old: &Slot,
+    new: &Slot,
+    uninit: UninitStack,
+    live: [bool; 2],
+    numbers: Numbers,
+    ids: &mut Ids,
+) -> bool {
     let spilled = old.spilled_bytes();
-    if let (Some(reg), true) = (old.spill.as_deref(), spilled > 0) {
-        let same_size = new.spilled_bytes() == spilled;
-        let covered = match new.spill.as_deref() {
-            Some(other) if same_size => reg_covers(reg, other, ids),
-            // Zero bytes are the number 0.
-            Some(_) | None => {
-                let bytes = || new.bytes.iter().take(spilled);
-                if bytes().all(|byte| *byte == Byte::Zero) {
-                    reg_covers(reg, &RegState::constant(0), ids)
-                } else {
-                    // Plain bytes are some number.
-                    let plain = bytes().all(|byte| match byte {
-                        Byte::Misc | Byte::Zero => true,
-                        Byte::Spill => !new.holds_pointer(),
-                        Byte::Invalid => false,
-                    });
-                    plain && spilled == 8 && reg_covers(reg, &RegState::unknown(), ids)
-                }
+    let spill = old.spill.as_deref().filter(|_| spilled > 0);
+    if let Some(reg) = spill.filter(|reg| numbers == Numbers::Exact || matches!(reg, RegState::Pointer(_))) {
+        return spill_covers(reg, spilled, new, ids) && bytes_cover(old, new, uninit, spilled, live, numbers);
+    }
+    bytes_cover(old, new, uninit, 0, live, numbers)
+}
+
+/// The spilled register against what is in its place.
+fn spill_covers(reg: &RegState, spilled: usize, new: &Slot, ids: &mut Ids) -> bool {
+    let same_size = new.spilled_bytes() == spilled;
+    match new.spill.as_deref() {
+        Some(other) if same_size => reg_covers(reg, other, Numbers::Exact, ids),
+        // Zero bytes are the number 0.
+        Some(_) | None => {
+            let bytes = || new.bytes.iter().take(spilled);
+            if bytes().all(|byte| *byte == Byte::Zero) {
+                return reg_covers(reg, &RegState::constant(0), Numbers::Exact, ids);
             }
-        };
-        if !covered {
-            return false;
+            // Plain bytes are some number.
+            let plain = bytes().all(|byte| match byte {
+                Byte::Misc | Byte::Zero => true,
+                Byte::Spill => !new.holds_pointer(),
+                Byte::Invalid => false,
+            });
+            plain && spilled == 8 && reg_covers(reg, &RegState::unknown(), Numbers::Exact, ids)
         }
     }
+}
+
+/// The live bytes of a slot behind the first `skipped`.
+fn bytes_cover(
+    old: &Slot,
+    new: &Slot,
+    uninit: UninitStack,
+    skipped: usize,
+    live: [bool; 2],
+    numbers: Numbers,
+) -> bool {
     let pointer = new.holds_pointer();
     let zero = new.spill.as_deref().is_some_and(RegState::is_null);
-    old.bytes.iter().zip(&new.bytes).skip(spilled).all(|(old, new)| match old {
+    let number = |byte: Byte| match byte {
+        Byte::Misc | Byte::Zero => true,
+        Byte::Spill => !pointer,
+        // Where bytes that were not written may be read, they are some number.
+        Byte::Invalid => uninit == UninitStack::Allowed,
+    };
+    old.bytes.iter().zip(&new.bytes).enumerate().skip(skipped).all(|(at, (old, new))| match old {
+        _ if !live[at / 4] => true,
         Byte::Invalid => true,
-        Byte::Misc => match new {
-            Byte::Misc | Byte::Zero => true,
-            Byte::Spill => !pointer,
-            Byte::Invalid => false,
-        },
+        Byte::Misc => number(*new),
+        Byte::Zero if numbers == Numbers::Any => number(*new),
         Byte::Zero => match new {
             Byte::Zero => true,
             Byte::Spill => zero,
             Byte::Misc | Byte::Invalid => false,
         },
-        Byte::Spill => *new == Byte::Spill,
+        // A number of which only the kind counts.
+        Byte::Spill => number(*new),
     })
 }

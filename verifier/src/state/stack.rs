@@ -30,7 +30,8 @@ pub struct Slot {
 }
 
 impl Slot {
-    const EMPTY: Self = Self { bytes: [Byte::Invalid; 8], spill: None };
+    /// Nothing was written.
+    pub(super) const EMPTY: Self = Self { bytes: [Byte::Invalid; 8], spill: None };
 
     /// How many bytes the spilled register takes; 0 without one.
     pub fn spilled_bytes(&self) -> usize {

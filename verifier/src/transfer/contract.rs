@@ -22,10 +22,12 @@ use opswap_bpf::program::License;
 use opswap_bpf::proto::{ArgKind, ArgProto, HelperEffects, Intrinsic, KfuncFlags, RetProto, Sleepable};
 use opswap_bpf::{HelperId, InsnIdx, KfuncId};
 
+use crate::demand::Touched;
 use crate::reject::{Reason, Section};
 use crate::state::VerifierState;
 use crate::subject::Subject;
 
+use argument::Argument;
 pub(super) use effect::{Checked, apply};
 
 /// What is called.
@@ -93,9 +95,47 @@ pub(super) fn check(
         arguments.push(argument::check(&call, index)?);
     }
     aliasing::check(subject, state, contract, &arguments)?;
+    let touched = touched(subject, state, contract, &registers, &arguments);
     let callback = callback::check(subject, state, contract, &registers, &arguments, at)?;
     let checked = effect::check(subject, state, contract, &registers, arguments)?;
-    Ok(checked.running(callback))
+    Ok(checked.running(callback).touching(touched))
+}
+
+/// What a call relies on: numbers where the contract does not take any number, and the program's stack.
+fn touched(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    contract: &Contract<'_>,
+    registers: &[Option<Reg>],
+    arguments: &[Argument],
+) -> Touched {
+    let mut touched = Touched::default();
+    for ((arg, reg), given) in contract.args.iter().zip(registers).zip(arguments) {
+        let Some(reg) = *reg else { continue };
+        if !takes_any_number(contract, &arg.kind) {
+            touched.relies(state, reg);
+        }
+        match given {
+            Argument::Memory(extent) => touched.access.extend(extent.stack_access(subject)),
+            Argument::Plain
+            | Argument::Constant(_)
+            | Argument::Map(_)
+            | Argument::Callback(_)
+            | Argument::Object { .. } => touched.lends(state, reg),
+        }
+    }
+    touched
+}
+
+/// Whether an argument may be any number; what is passed on to a callback is judged there.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are relied on")]
+fn takes_any_number(contract: &Contract<'_>, kind: &ArgKind) -> bool {
+    match kind {
+        ArgKind::Implicit | ArgKind::Ignored | ArgKind::Any | ArgKind::Scalar { .. } => true,
+        // The shim of a kfunc checks it.
+        ArgKind::Checked { .. } => matches!(contract.callee, Callee::Kfunc(_)),
+        _ => false,
+    }
 }
 
 /// Calls that sleep, and calls that need an RCU section.

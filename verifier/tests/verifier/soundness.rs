@@ -12,7 +12,7 @@ use opswap_bpf::random::{self, Features, Rng, Shape};
 use opswap_bpf::{InsnIdx, Program, ProgramKind};
 use opswap_verifier::limits::{ImmediateRules, Pruning, UnreachableCode};
 use opswap_verifier::state::{RegState, Region, VerifierState};
-use opswap_verifier::{Category, Limits, Observer, verify_observed, verify_with};
+use opswap_verifier::{Category, Limits, Observer, Rounds, verify_observed, verify_with};
 
 use crate::lab::{Lab, WithEntry};
 
@@ -23,16 +23,22 @@ const BYTES: usize = 1024;
 #[derive(Default)]
 struct Believed {
     states: Vec<Vec<VerifierState>>,
-    /// Registers that matter, by slot.
+    /// Registers that may still be read, by slot.
     live: Vec<Vec<Reg>>,
+    /// Registers whose numbers matter, by slot.
+    exact: Vec<Vec<Reg>>,
 }
 
 /// States kept per slot; programs with more are not checked there.
 const MAX_STATES: usize = 2_000;
 
 impl Observer for Believed {
-    fn begin(&mut self, live: Vec<Vec<Reg>>) {
-        self.live = live;
+    fn rounds(&self) -> Rounds {
+        Rounds::UntilSettled
+    }
+
+    fn begin(&mut self, live: Vec<Vec<Reg>>, exact: Vec<Vec<Reg>>) {
+        *self = Self { states: Vec::new(), live, exact };
     }
 
     fn before(&mut self, at: InsnIdx, state: &VerifierState) {
@@ -85,10 +91,16 @@ impl Watch for Watcher<'_> {
         if states.len() > MAX_STATES {
             return Ok(());
         }
-        let live = &self.believed.live[at.index()];
+        let (live, exact) = (&self.believed.live[at.index()], &self.believed.exact[at.index()]);
         let possible = states.iter().any(|state| {
-            state.frames().len() == frame as usize + 1
-                && live.iter().all(|&reg| self.within(state.reg(reg), registers[reg.index()]))
+            let within = |reg: Reg| match state.reg(reg) {
+                // Nothing relies on this number: any is as good.
+                RegState::Scalar(_) if !exact.contains(&reg) => true,
+                value @ (RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_)) => {
+                    self.within(value, registers[reg.index()])
+                }
+            };
+            state.frames().len() == frame as usize + 1 && live.iter().all(|&reg| within(reg))
         });
         if possible { Ok(()) } else { Err(format!("{at}: no believed state has {registers:x?}")) }
     }

@@ -9,6 +9,7 @@ use opswap_bpf::{InsnIdx, RefId};
 
 use super::argument::Argument;
 use super::{Contract, callback};
+use crate::demand::Touched;
 use crate::domain::Scalar;
 use crate::reject::Reason;
 use crate::state::{Pointer, RefKind, RegState, Region, Trust, VerifierState};
@@ -25,9 +26,25 @@ pub(crate) struct Checked {
     intrinsic: Option<Intrinsic>,
     effects: HelperEffects,
     callback: Option<callback::Entered>,
+    touched: Touched,
 }
 
 impl Checked {
+    fn new(contract: &Contract<'_>, arguments: Vec<Argument>, result: Outcome) -> Self {
+        let (intrinsic, effects) = (contract.intrinsic, contract.effects);
+        Self { arguments, result, intrinsic, effects, callback: None, touched: Touched::default() }
+    }
+
+    /// Adds what the call touched.
+    pub(super) fn touching(self, touched: Touched) -> Self {
+        Self { touched, ..self }
+    }
+
+    /// What the call touched.
+    pub(crate) fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
+    }
+
     /// Adds the callback that the call runs.
     pub(super) fn running(self, callback: Option<callback::Entered>) -> Self {
         Self { callback, ..self }
@@ -141,20 +158,13 @@ pub(super) fn check(
                         Outcome::Value(RegState::Pointer(pointer))
                     }
                 };
-                let (intrinsic, effects) = (contract.intrinsic, contract.effects);
-                return Ok(Checked { arguments, result, intrinsic, effects, callback: None });
+                return Ok(Checked::new(contract, arguments, result));
             }
             check_value_map(subject, contract, map)?;
             Outcome::Value(RegState::Pointer(Pointer::new(Region::MapValue(map)).nullable(null)))
         }
     };
-    Ok(Checked {
-        arguments,
-        result,
-        intrinsic: contract.intrinsic,
-        effects: contract.effects,
-        callback: None,
-    })
+    Ok(Checked::new(contract, arguments, result))
 }
 
 /// A map whose values are plain memory of the size that its shape says.
