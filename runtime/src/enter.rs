@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use opswap_jit::{CodeAddr, Executable, RunHeader};
+use opswap_jit::{CALLBACK_CFI_HASH, CodeAddr, Executable, RunHeader};
 
 use crate::run::Run;
 
@@ -88,4 +88,23 @@ pub(crate) unsafe fn call_host(code: CodeAddr, args: [u64; 5], run: &Run<'_>) ->
     let [r1, r2, r3, r4, r5] = args;
     // SAFETY: the caller's promise; `run` outlives the call.
     unsafe { function(r1, r2, r3, r4, r5, run.as_header()) }
+}
+
+/// Calls a function of the program back, as a host function that compiled code called. `None` when `function` is no entry for
+/// callbacks.
+///
+/// # Safety
+/// `function` is what a verified program passed for a callback in the run `run`, and `args` are what the contract says that the
+/// callback is given.
+pub(crate) unsafe fn call_back(function: u64, args: [u64; 5], run: &Run<'_>) -> Option<u64> {
+    let entry = std::ptr::with_exposed_provenance::<u8>(function as usize);
+    // SAFETY: by the caller this is the address of an entry of the program that runs, with a CFI hash in front.
+    if unsafe { Entry::new(entry) }.hash() != CALLBACK_CFI_HASH {
+        return None;
+    }
+    // SAFETY: as above; an entry for callbacks is a function with that signature.
+    let code = unsafe { std::mem::transmute::<*const u8, HostFn>(entry) };
+    let [r1, r2, r3, r4, r5] = args;
+    // SAFETY: the caller's promise; `run` outlives the call.
+    Some(unsafe { code(r1, r2, r3, r4, r5, run.as_header()) })
 }

@@ -213,12 +213,41 @@ struct RealCalls<'a> {
     run: &'a Run<'a>,
 }
 
+/// Where a host function calls the program back while the interpreter waits for it.
+struct Reentry<'m, 'i, 'c, 'r> {
+    machine: &'m mut Machine<'i>,
+    calls: &'c mut RealCalls<'r>,
+}
+
+/// Calls a function of the program back, as a host function that the interpreter called. `None` when it trapped; the run is aborted
+/// then.
+///
+/// # Safety
+/// The interpreter runs `run`, and waits for a host function that was given `function` as a callback.
+pub(crate) unsafe fn call_back(function: u64, args: Args, run: &Run<'_>) -> Option<u64> {
+    let reentry = run.reentry().cast::<Reentry<'_, '_, '_, '_>>();
+    // SAFETY: `RealCalls::call` put it there and waits for the host function; callbacks nest, so the one that runs has it alone.
+    let Reentry { machine, calls } = unsafe { &mut *reentry };
+    match machine.call_back(function, args, &mut **calls) {
+        Ok(value) | Err(Stop::Leave(value)) => Some(value),
+        Err(stop @ (Stop::Abort(_) | Stop::Trap(_))) => {
+            let program = calls.compiled.proof.program().name.clone();
+            run.abort(RunError::Interpreter { program, reason: format!("{stop:?}") });
+            None
+        }
+    }
+}
+
 impl RealCalls<'_> {
-    fn call(&self, code: CodeAddr, args: Args) -> Result<u64, Stop> {
+    fn call(&mut self, code: CodeAddr, args: Args, machine: &mut Machine<'_>) -> Result<u64, Stop> {
+        let run = self.run;
+        let mut reentry = Reentry { machine, calls: self };
+        let outer = run.set_reentry(std::ptr::from_mut(&mut reentry).cast());
         // SAFETY: the address is a helper's or a kfunc's shim; the arguments are those of a verified program, which passes the
         // same to compiled code.
-        let value = unsafe { enter::call_host(code, args, self.run) };
-        if self.run.is_aborted() { Err(Stop::abort("a host function ended the run")) } else { Ok(value) }
+        let value = unsafe { enter::call_host(code, args, run) };
+        run.set_reentry(outer);
+        if run.is_aborted() { Err(Stop::abort("a host function ended the run")) } else { Ok(value) }
     }
 
     fn map(&self, map: MapRef) -> Option<&Map> {
@@ -230,14 +259,20 @@ impl RealCalls<'_> {
 }
 
 impl Calls for RealCalls<'_> {
-    fn helper(&mut self, id: HelperId, args: Args, _: &mut Machine<'_>) -> Result<u64, Stop> {
+    fn helper(&mut self, id: HelperId, args: Args, machine: &mut Machine<'_>) -> Result<u64, Stop> {
         let code = helpers::addr(id).ok_or_else(|| Stop::abort(format!("{id} does not exist")))?;
-        self.call(code, args)
+        self.call(code, args, machine)
     }
 
-    fn kfunc(&mut self, id: KfuncId, module: i16, args: Args, _: &mut Machine<'_>) -> Result<u64, Stop> {
+    fn kfunc(
+        &mut self,
+        id: KfuncId,
+        module: i16,
+        args: Args,
+        machine: &mut Machine<'_>,
+    ) -> Result<u64, Stop> {
         let code = self.compiled.application.kfunc_code(id, module);
-        self.call(code.ok_or_else(|| Stop::abort(format!("{id} does not exist")))?, args)
+        self.call(code.ok_or_else(|| Stop::abort(format!("{id} does not exist")))?, args, machine)
     }
 
     fn address(&mut self, imm: Imm64) -> Option<u64> {

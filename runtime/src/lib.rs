@@ -41,7 +41,8 @@ pub use struct_ops::{
     Calls, Link, Member, Pinned, PinnedTable, Prepared, Refusal, Slot, StructOps, TableView, VersionRecord,
 };
 pub use types::{
-    BpfCell, BtfEnum, BtfObject, BtfType, CellValue, Const, ConstSize, Errno, ErrnoPayload, Ignored, KRef,
-    KfuncArg, KfuncRet, KptrSlot, ListHead, ListNode, MapOf, OpArg, OpRet, Pod, Pointee, PointeeMut,
-    RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, TaskWork, Timer, Workqueue,
+    BpfCell, BtfEnum, BtfObject, BtfType, Callback, CallbackFn, CallbackNumber, CellValue, Const, ConstSize,
+    Errno, ErrnoPayload, Ignored, KRef, KfuncArg, KfuncRet, KptrSlot, ListHead, ListNode, MapOf, OpArg,
+    OpRet, Pod, Pointee, PointeeMut, RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, Stopped,
+    TaskWork, Timer, Workqueue,
 };

@@ -57,6 +57,8 @@ pub struct Run<'p> {
     program: &'p ProgramCore,
     /// What few runs have; `None` when there is nothing in it, so that a run is made of few words.
     rare: Cell<Option<Box<Rare>>>,
+    /// Where the interpreter calls functions of the program back; NULL in compiled code, whose functions have addresses.
+    reentry: Cell<*mut ()>,
     /// The first `min(len, INLINE)` are initialised.
     inline: [Cell<MaybeUninit<Owned>>; INLINE],
 }
@@ -70,6 +72,7 @@ impl<'p> Run<'p> {
             len: Cell::new(0),
             program,
             rare: Cell::new(None),
+            reentry: Cell::new(std::ptr::null_mut()),
             inline: [const { Cell::new(MaybeUninit::uninit()) }; INLINE],
         }
     }
@@ -88,6 +91,21 @@ impl<'p> Run<'p> {
     /// The program that runs, as a host function may see it.
     pub(crate) fn call_site(&self) -> &'p CallSite {
         CallSite::of(self.program)
+    }
+
+    /// Replaces where the interpreter calls back, and gives what was there.
+    pub(crate) fn set_reentry(&self, reentry: *mut ()) -> *mut () {
+        self.reentry.replace(reentry)
+    }
+
+    /// Where the interpreter calls back; NULL in compiled code.
+    pub(crate) fn reentry(&self) -> *mut () {
+        self.reentry.get()
+    }
+
+    /// Takes a turn of a loop that the host makes for the program; `false` when there is none left.
+    pub(crate) fn take_turn(&self) -> bool {
+        self.header.take_turn()
     }
 
     /// Gives a line to the runtime's logger.

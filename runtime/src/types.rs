@@ -14,11 +14,13 @@
 //! | `pointee`, `memory` | references to objects and to plain memory; slices and strings |
 //! | `kernel` | the kernel's own types: locks, timers, lists, trees |
 //! | `raw` | [`RawValue`]: numbers and raw pointers, by the kernel's suffixes |
+//! | `callback` | [`Callback`]: functions of the program |
 //! | `special` | the calling program, maps, [`KptrSlot`] |
 //! | `kref`, `cell`, `errno`, `rcu` | [`KRef`], [`BpfCell`], [`Errno`], [`Rcu`] |
 
 mod arg;
 mod btf;
+mod callback;
 mod cell;
 mod checked;
 mod constant;
@@ -39,6 +41,7 @@ mod special;
 pub use arg::{Carried, KfuncArg};
 pub(crate) use arg::{Carrier, Decode, Raw};
 pub use btf::{BtfObject, BtfType};
+pub use callback::{Callback, CallbackFn, CallbackNumber, Stopped};
 pub use cell::{BpfCell, CellValue};
 pub use checked::{BtfEnum, ViaEnum};
 pub use constant::{Const, ConstSize, Ignored};

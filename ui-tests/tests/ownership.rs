@@ -5,7 +5,10 @@ use std::mem::MaybeUninit;
 use std::path::Path;
 
 use opswap::registry::OPSWAP_KFUNCS;
-use opswap::{Btf, CallSite, Const, ConstSize, Errno, Ignored, KRef, KptrSlot, Map, MapOf, Rcu, kfunc};
+use opswap::{
+    Btf, CallSite, Callback, Const, ConstSize, Errno, Ignored, KRef, KptrSlot, ListHead, ListNode, Map,
+    MapOf, RbNode, RbRoot, Rcu, SpinLock, Timer, Workqueue, kfunc,
+};
 
 #[derive(Btf)]
 #[repr(C)]
@@ -132,6 +135,21 @@ fn arg_map(map: &Map) -> u32 {
 #[kfunc]
 fn arg_map_of(map: &MapOf<u32, u64>) -> u32 {
     map.len()
+}
+
+#[kfunc]
+fn arg_callback(each: Callback<fn(u64, &Flow) -> i64>) -> i64 {
+    each.call((1, &FIRST)).unwrap_or(-1)
+}
+
+#[kfunc]
+fn arg_fields(lock: &SpinLock, timer: &Timer, work: &Workqueue, head: &ListHead, root: &RbRoot) {
+    let _ = (lock, timer, work, head, root);
+}
+
+#[kfunc]
+fn arg_nodes(list: &ListNode, tree: &RbNode) {
+    let _ = (list, tree);
 }
 
 #[kfunc(implicit_args)]

@@ -43,6 +43,7 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/struct_ops/hazard.rs",
     "runtime/src/struct_ops/pin.rs",
     "runtime/src/types/arg.rs",
+    "runtime/src/types/callback.rs",
     "runtime/src/types/checked.rs",
     "runtime/src/types/constant.rs",
     "runtime/src/types/kernel.rs",

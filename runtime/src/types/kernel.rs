@@ -20,7 +20,7 @@ const fn field(ty: TypeExpr, mem: MemRule) -> ArgShape {
 }
 
 macro_rules! kernel_types {
-    ($($(#[$doc:meta])* $name:ident($cells:ty);)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($cells:ty) $rule:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Default)]
         #[repr(C)]
@@ -37,7 +37,7 @@ macro_rules! kernel_types {
         // SAFETY: the shape asks for such a field of a map value or of an allocated object, aligned and alive for the call; its
         // bytes are atomics, for which any bytes are a value.
         unsafe impl Pointee for $name {
-            const SHARED: ArgShape = field(Self::EXPR, MemRule::ReadWrite);
+            const SHARED: ArgShape = field(Self::EXPR, MemRule::$rule);
 
             unsafe fn shared<'a>(raw: Raw<'_>) -> Result<&'a Self, u64> {
                 let field = ptr::with_exposed_provenance::<Self>(raw.first as usize);
@@ -50,23 +50,23 @@ macro_rules! kernel_types {
 
 kernel_types! {
     /// `struct bpf_spin_lock`.
-    SpinLock([AtomicU32; 1]);
+    SpinLock([AtomicU32; 1]) ReadWrite;
     /// `struct bpf_res_spin_lock`.
-    ResSpinLock([AtomicU32; 1]);
+    ResSpinLock([AtomicU32; 1]) ReadWrite;
     /// `struct bpf_timer`.
-    Timer([AtomicU64; 2]);
+    Timer([AtomicU64; 2]) ReadWrite;
     /// `struct bpf_wq`.
-    Workqueue([AtomicU64; 2]);
+    Workqueue([AtomicU64; 2]) ReadWrite;
     /// `struct bpf_task_work`.
-    TaskWork([AtomicU64; 1]);
+    TaskWork([AtomicU64; 1]) ReadWrite;
     /// `struct bpf_list_head`.
-    ListHead([AtomicU64; 2]);
+    ListHead([AtomicU64; 2]) ReadWrite;
     /// `struct bpf_list_node`.
-    ListNode([AtomicU64; 3]);
+    ListNode([AtomicU64; 3]) Read;
     /// `struct bpf_rb_root`.
-    RbRoot([AtomicU64; 2]);
+    RbRoot([AtomicU64; 2]) ReadWrite;
     /// `struct bpf_rb_node`.
-    RbNode([AtomicU64; 4]);
+    RbNode([AtomicU64; 4]) Read;
     /// `struct bpf_refcount`.
-    Refcount([AtomicU32; 1]);
+    Refcount([AtomicU32; 1]) ReadWrite;
 }
