@@ -213,6 +213,14 @@ pub enum LoadError {
         /// The program.
         program: String,
     },
+    /// A module that the program uses was unloaded after the runtime was built.
+    #[error("program `{program}` uses module `{module}`, which is not loaded any more")]
+    ModuleGone {
+        /// The program.
+        program: String,
+        /// The module.
+        module: String,
+    },
     /// A program calls something that the runtime does not grant.
     #[error(
         "program `{program}` calls kfunc `{kfunc}`, which needs capability {capability:?}: grant it with `Builder::capabilities`"

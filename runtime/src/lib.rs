@@ -9,6 +9,7 @@ pub mod helpers;
 mod interpret;
 pub mod loader;
 pub mod maps;
+pub mod module;
 mod object;
 #[doc(hidden)]
 pub mod private;
@@ -29,6 +30,7 @@ pub use opswap_verifier as verifier;
 pub use declare::{Filter, FilterVerdict, SetDecl as KfuncSet};
 pub use error::{AttachError, LoadError, MapError, RunError, TableError};
 pub use maps::{Map, UpdateMode};
+pub use module::{Module, ModuleError, ModuleLink};
 pub use object::Object;
 pub use object::verdict::{Ruling, Verdict};
 pub use opswap_bpf::ProgramKind;

@@ -79,6 +79,11 @@ impl Object {
         self.inner.tables.keys().map(String::as_str)
     }
 
+    /// The table with this name, as the object fills it in.
+    pub(crate) fn table(&self, name: &str) -> Option<&Arc<Image>> {
+        self.inner.tables.get(name)
+    }
+
     /// The table with this name, accepted by the callbacks of `T`.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ pub use crate::declare::{
     OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, Tie, TypeDecl, TypeExpr,
     TypeForm, TypeKey, cfi_hash,
 };
+pub use crate::module::{HostAllocator, ModuleDecl, attach_point};
 pub use crate::registry::{OPSWAP_KFUNCS, OPSWAP_STRUCT_OPS, OPSWAP_TYPES};
 pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};

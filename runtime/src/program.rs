@@ -13,6 +13,7 @@ use crate::enter::{self, Entry, EntryAddr};
 use crate::error::RunError;
 use crate::interpret;
 use crate::maps::Map;
+use crate::module::loaded::Hold;
 use crate::run::Run;
 use crate::runtime::{Application, Logger};
 use crate::struct_ops::Nesting;
@@ -36,6 +37,8 @@ pub(crate) struct Compiled {
     pub(crate) code: Executable,
     pub(crate) maps: Arc<[Arc<Map>]>,
     pub(crate) application: Arc<dyn Application>,
+    /// The modules whose code it calls, or whose operation it implements. Let go last.
+    pub(crate) _holds: Vec<Hold>,
 }
 
 impl ProgramCore {

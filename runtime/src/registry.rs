@@ -37,6 +37,7 @@ use opswap_bpf::{Btf, BtfId, KfuncId};
 use opswap_jit::CodeAddr;
 
 use crate::declare::{DiskRecords, KfuncDecl, Place, StructOpsDecl, TypeDecl};
+use crate::module::loaded::{self, Loaded, Owner};
 
 use available::Availability;
 
@@ -85,6 +86,7 @@ pub struct Kfunc {
     /// `None` when it was read from a file.
     addr: Option<CodeAddr>,
     available: Availability,
+    owner: Owner,
 }
 
 impl Kfunc {
@@ -98,6 +100,16 @@ impl Kfunc {
     pub fn programs(&self) -> Option<Vec<&str>> {
         self.available.programs()
     }
+
+    /// The module that declares it; `None` for the application.
+    pub fn module(&self) -> Option<&str> {
+        self.owner.name()
+    }
+
+    /// Whose it is.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
+    }
 }
 
 /// A declared table of operations.
@@ -107,6 +119,19 @@ pub struct Table {
     pub proto: Arc<StructOpsProto>,
     /// Doc comment; may be empty.
     pub doc: String,
+    owner: Owner,
+}
+
+impl Table {
+    /// The module that declares it; `None` for the application.
+    pub fn module(&self) -> Option<&str> {
+        self.owner.name()
+    }
+
+    /// Whose it is.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
+    }
 }
 
 /// Whether declarations are those of the running program.
@@ -128,15 +153,31 @@ pub struct Registry {
     tables: Vec<Table>,
     policies: HashMap<BtfId, Vec<FieldPolicy>>,
     origin: Origin,
+    /// Ids at which each module's own types end; the first entry is the application.
+    ends: Vec<usize>,
+}
+
+/// Declarations of one origin.
+struct Part<'r> {
+    owner: Owner,
+    records: Records<'r>,
 }
 
 impl Registry {
-    /// Everything that was linked into this program.
+    /// Everything that was linked into this program, and what the loaded modules declare.
     ///
     /// # Errors
     /// Two declarations contradict each other; both places are named.
     pub fn collect() -> Result<Self, RegistryError> {
-        let registry = Self::new(Records::linked())?;
+        Self::collect_with(&loaded::all())
+    }
+
+    /// Everything that was linked into this program, and what these modules declare.
+    pub(crate) fn collect_with(modules: &[Arc<Loaded>]) -> Result<Self, RegistryError> {
+        let application = Part { owner: Owner::default(), records: Records::linked() };
+        let modules =
+            modules.iter().map(|module| Part { owner: Owner::module(module), records: module.records });
+        let registry = Self::of_parts([application].into_iter().chain(modules))?;
         Ok(Self { origin: Origin::Linked, ..registry })
     }
 
@@ -150,11 +191,44 @@ impl Registry {
     /// # Errors
     /// Two declarations contradict each other, or one cannot be expressed; the places are named.
     pub fn new(records: Records<'_>) -> Result<Self, RegistryError> {
-        let mut types = types::Types::new(records.types)?;
-        let kfuncs = functions::lower(records.kfuncs, &mut types)?;
-        let tables = tables::lower(records.tables, &mut types)?;
+        Self::of_parts([Part { owner: Owner::default(), records }])
+    }
+
+    /// One part after the other, so that the types of each continue those before it. What a part declares at the place where an
+    /// earlier one declares the same (one crate is linked into both) is the earlier one's.
+    fn of_parts<'r>(parts: impl IntoIterator<Item = Part<'r>>) -> Result<Self, RegistryError> {
+        let mut types = types::Types::default();
+        let (mut kfuncs, mut tables) = (Declared::new("kfunc"), Declared::new("struct_ops"));
+        let mut ends = Vec::new();
+        for Part { owner, records } in parts {
+            types.declare(records.types)?;
+            let own = kfuncs.add(records.kfuncs, |decl| (decl.name, decl.place))?;
+            kfuncs.lowered.extend(functions::lower(own, &owner, &mut types)?);
+            let own = tables.add(records.tables, |decl| (decl.name, decl.place))?;
+            tables.lowered.extend(tables::lower(own, &owner, &mut types)?);
+            ends.push(types.len());
+        }
+        let (mut kfuncs, mut tables) = (kfuncs.lowered, tables.lowered);
+        kfuncs.sort_by(|a: &Kfunc, b| a.proto.name.cmp(&b.proto.name));
+        tables.sort_by(|a: &Table, b| a.proto.name.cmp(&b.proto.name));
         let (btf, policies) = types.finish();
-        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere })
+        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere, ends })
+    }
+
+    /// The types of the first module, continuing those of the application.
+    pub(crate) fn split_btf(&self) -> Btf {
+        let end = |part: usize| self.ends.get(part).copied().unwrap_or(self.btf.len());
+        let mut base = Btf::new();
+        let types =
+            |from: usize, to: usize| self.btf.iter().skip(from).take(to - from).map(|(_, ty)| ty.clone());
+        types(1, end(0)).for_each(|ty| {
+            base.push(ty);
+        });
+        let mut split = Btf::split(Arc::new(base));
+        types(end(0), end(1)).for_each(|ty| {
+            split.push(ty);
+        });
+        split
     }
 
     /// What a built binary declares, read from its file without running it. Nothing in it can be called, and a kfunc with a
@@ -200,6 +274,40 @@ impl Registry {
     pub fn struct_ops_named(&self, name: &str) -> Option<&Arc<StructOpsProto>> {
         let at = self.tables.binary_search_by(|table| table.proto.name.as_str().cmp(name)).ok()?;
         self.tables.get(at).map(|table| &table.proto)
+    }
+}
+
+/// Declarations of one kind, of all parts.
+struct Declared<L> {
+    what: &'static str,
+    places: HashMap<&'static str, Place>,
+    lowered: Vec<L>,
+}
+
+impl<L> Declared<L> {
+    fn new(what: &'static str) -> Self {
+        Self { what, places: HashMap::new(), lowered: Vec::new() }
+    }
+
+    /// The declarations of another part, sorted by name, without those that an earlier part has from the same place.
+    fn add<'r, D>(
+        &mut self,
+        records: &'r [D],
+        name: impl Fn(&D) -> (&'static str, Place) + Copy,
+    ) -> Result<Vec<&'r D>, RegistryError> {
+        let mut own = Vec::new();
+        for decl in sorted_by_name(self.what, records, name)? {
+            let (name, place) = name(decl);
+            match self.places.insert(name, place) {
+                Some(first) if first == place => {}
+                Some(first) => {
+                    let name = name.to_owned();
+                    return Err(RegistryError::Duplicate { what: self.what, name, first, second: place });
+                }
+                None => own.push(decl),
+            }
+        }
+        Ok(own)
     }
 }
 

@@ -20,6 +20,8 @@ use opswap_verifier::{Host, Limits};
 use crate::error::LoadError;
 use crate::helpers;
 use crate::loader::Resolve;
+use crate::module::Module;
+use crate::module::loaded::Owner;
 use crate::object::verdict::Verdict;
 use crate::object::{self, Object};
 use crate::program::Program;
@@ -37,6 +39,10 @@ pub(crate) trait Application: Host + Resolve + fmt::Debug + Send + Sync {
     fn tables(&self) -> Vec<String>;
     /// Whether the declarations are those of the running program: only then do its slots take what was proved against them.
     fn origin(&self) -> Origin;
+    /// Whose the kfunc is.
+    fn kfunc_owner(&self, id: KfuncId) -> Owner;
+    /// Whose the table is.
+    fn table_owner(&self, name: &str) -> Owner;
 }
 
 impl Application for Registry {
@@ -45,7 +51,7 @@ impl Application for Registry {
     }
 
     fn kfunc_code(&self, id: KfuncId, module: i16) -> Option<CodeAddr> {
-        // Modules are not loaded yet: everything is the host's own.
+        // Modules of the application are found by name: in programs everything is the host's own.
         if module == 0 { self.kfunc_addr(id) } else { None }
     }
 
@@ -59,6 +65,15 @@ impl Application for Registry {
 
     fn origin(&self) -> Origin {
         self.origin()
+    }
+
+    fn kfunc_owner(&self, id: KfuncId) -> Owner {
+        self.kfuncs().get(id.index()).map(|kfunc| kfunc.owner().clone()).unwrap_or_default()
+    }
+
+    fn table_owner(&self, name: &str) -> Owner {
+        let table = self.tables().iter().find(|table| table.proto.name == name);
+        table.map(|table| table.owner().clone()).unwrap_or_default()
     }
 }
 
@@ -301,6 +316,8 @@ pub struct Builder {
     license: LicensePolicy,
     logger: Logger,
     entries: BTreeMap<String, EntryProto>,
+    /// `None` for all that are loaded.
+    modules: Option<Vec<Module>>,
 }
 
 impl Builder {
@@ -366,12 +383,25 @@ impl Builder {
         self.entry(section, contract)
     }
 
+    /// Of the loaded modules, programs see these (all that are loaded when the runtime is built unless said otherwise).
+    #[must_use]
+    pub fn modules(mut self, modules: impl IntoIterator<Item = Module>) -> Self {
+        self.modules = Some(modules.into_iter().collect());
+        self
+    }
+
     /// The runtime.
     ///
     /// # Errors
     /// The linked crates' declarations contradict each other: two kfuncs have the same name, for instance.
     pub fn build(self) -> Result<Runtime, LoadError> {
-        let registry = Registry::collect()?;
+        let registry = match &self.modules {
+            None => Registry::collect()?,
+            Some(modules) => {
+                let modules: Vec<_> = modules.iter().map(|module| Arc::clone(module.loaded())).collect();
+                Registry::collect_with(&modules)?
+            }
+        };
         Ok(self.build_for(Arc::new(registry)))
     }
 

@@ -33,6 +33,11 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/helpers/trace.rs",
     "runtime/src/interpret.rs",
     "runtime/src/maps/memory.rs",
+    // A module: the symbol it exports, its allocator, the library it is.
+    "runtime/src/module.rs",
+    "runtime/src/module/abi.rs",
+    "runtime/src/module/library.rs",
+    "runtime/src/module/loaded.rs",
     "runtime/src/private/op.rs",
     "runtime/src/private/raw.rs",
     "runtime/src/private/raw.rs",

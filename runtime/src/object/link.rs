@@ -11,6 +11,7 @@ use opswap_verifier::{Host, verify_with};
 use crate::error::LoadError;
 use crate::helpers;
 use crate::maps::Map;
+use crate::module::loaded::Hold;
 use crate::program::{Compiled, ProgramCore};
 use crate::runtime::{Capabilities, Policy};
 use crate::struct_ops::op_of;
@@ -51,6 +52,7 @@ pub(super) fn build(
     maps: &Arc<[Arc<Map>]>,
 ) -> Result<Arc<ProgramCore>, LoadError> {
     let name = program.name.clone();
+    let holds = holds(policy, &program)?;
     allowed(policy, &program)?;
     let cfi_hash = match &program.kind {
         ProgramKind::StructOps { ops, op } => policy
@@ -70,8 +72,29 @@ pub(super) fn build(
     let code = opswap_jit::compile(&proof, &linker)
         .map_err(|source| LoadError::Compile { program: name, source })?;
     let application = Arc::clone(&policy.application);
-    let compiled = Compiled { proof, code, maps: Arc::clone(maps), application };
+    let compiled = Compiled { proof, code, maps: Arc::clone(maps), application, _holds: holds };
     Ok(Arc::new(ProgramCore::new(compiled, policy.logger.clone())))
+}
+
+/// Keeps the modules loaded that the program depends on.
+fn holds(policy: &Policy, program: &Program) -> Result<Vec<Hold>, LoadError> {
+    let table = match &program.kind {
+        ProgramKind::StructOps { ops, .. } => Some(policy.application.table_owner(ops)),
+        ProgramKind::Named(_) => None,
+    };
+    let called = program.insns.iter().filter_map(|insn| {
+        let Insn::Call { target: CallTarget::Kfunc { id, .. } } = insn else { return None };
+        Some(policy.application.kfunc_owner(*id))
+    });
+    let owners = called.chain(table).filter(|owner| owner.name().is_some());
+    owners
+        .map(|owner| {
+            owner.hold().ok_or_else(|| LoadError::ModuleGone {
+                program: program.name.clone(),
+                module: owner.name().unwrap_or_default().to_owned(),
+            })
+        })
+        .collect()
 }
 
 /// Whether the runtime lets the program call what it calls.

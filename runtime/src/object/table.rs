@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use opswap_bpf::btf::compare;
-use opswap_bpf::proto::{OpPresence, StructOpsMember, StructOpsMemberKind, StructOpsProto};
+use opswap_bpf::proto::{DeclaredAt, OpPresence, StructOpsMember, StructOpsMemberKind, StructOpsProto};
 use opswap_bpf::{BtfSpace, OpIdx, ProgramKind};
 
 use super::{Loaded, link};
 use crate::error::{LoadError, TableError};
 use crate::loader::{Autoload, ObjectFile, StructOpsImage};
+use crate::module::loaded::Hold;
 use crate::program::ProgramCore;
 use crate::registry::Origin;
 use crate::runtime::Policy;
@@ -22,6 +23,7 @@ pub(super) struct Layout {
     proto: Arc<StructOpsProto>,
     /// By operation: index of the program and its name.
     programs: Vec<Option<(usize, String)>>,
+    hold: Hold,
 }
 
 impl Layout {
@@ -47,6 +49,7 @@ impl Layout {
             programs,
             provided: self.programs.into_iter().map(|program| program.map(|(_, name)| name)).collect(),
             link: self.image.link,
+            hold: self.hold,
         }
     }
 }
@@ -72,6 +75,11 @@ pub(super) fn layout_of(
 
 fn layout(policy: &Policy, file: &ObjectFile, image: &StructOpsImage) -> Result<Layout, TableError> {
     let proto = policy.application.table(&image.type_name).ok_or_else(|| TableError::UnknownType {
+        ty: image.type_name.clone(),
+        has: policy.application.tables(),
+    })?;
+    let owner = policy.application.table_owner(&image.type_name);
+    let hold = owner.hold().ok_or_else(|| TableError::UnknownType {
         ty: image.type_name.clone(),
         has: policy.application.tables(),
     })?;
@@ -107,7 +115,7 @@ fn layout(policy: &Policy, file: &ObjectFile, image: &StructOpsImage) -> Result<
             return Err(TableError::Missing { op: member.name.clone() });
         }
     }
-    Ok(Layout { image: image.clone(), proto: Arc::clone(proto), programs })
+    Ok(Layout { image: image.clone(), proto: Arc::clone(proto), programs, hold })
 }
 
 /// The object's struct must be the application's.
@@ -133,6 +141,11 @@ pub(super) fn accept<T: StructOps>(object: &Loaded, image: &Arc<Image>) -> Resul
         });
     }
     if object.policy.application.origin() == Origin::Elsewhere {
+        return Err(TableError::NotLinked { ty: T::DECL.name.to_owned() });
+    }
+    let declared = DeclaredAt { file: T::DECL.place.file.to_owned(), line: T::DECL.place.line };
+    if image.proto.declared_at.as_ref() != Some(&declared) {
+        // A table of that name in another module.
         return Err(TableError::NotLinked { ty: T::DECL.name.to_owned() });
     }
     let image = instrumented::<T>(object, image)?;
@@ -168,7 +181,8 @@ fn instrumented<T: StructOps>(object: &Loaded, image: &Arc<Image>) -> Result<Arc
     }
     let (name, data) = (image.name.clone(), image.data.clone());
     let (proto, provided, link) = (Arc::clone(&image.proto), image.provided.clone(), image.link);
-    Ok(Arc::new(Image { name, proto, data, programs, provided, link }))
+    let hold = image.hold.clone();
+    Ok(Arc::new(Image { name, proto, data, programs, provided, link, hold }))
 }
 
 /// One program with what `T` puts around it; `None` when that is nothing.

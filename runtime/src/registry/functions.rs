@@ -15,23 +15,26 @@ use super::contract::Signature;
 use super::error::RegistryError;
 use super::tags::{arg_tag, ret_tag};
 use super::types::{Types, User, check_version};
-use super::{Kfunc, sorted_by_name};
+use super::{Kfunc, Owner};
 use crate::declare::{KfuncDecl, Place, RetForm, TrustDecl};
 
 /// Registers that a call has (as Linux 7.2: five, and seven on the stack).
 const MAX_REGISTERS: usize = 12;
 
-/// All kfuncs, sorted by name.
-pub(super) fn lower(records: &[KfuncDecl], types: &mut Types) -> Result<Vec<Kfunc>, RegistryError> {
-    let sorted = sorted_by_name("kfunc", records, |decl| (decl.name, decl.place))?;
-    sorted.into_iter().map(|decl| kfunc(decl, types)).collect()
+/// The kfuncs of one part, in the order given.
+pub(super) fn lower(
+    records: Vec<&KfuncDecl>,
+    owner: &Owner,
+    types: &mut Types,
+) -> Result<Vec<Kfunc>, RegistryError> {
+    records.into_iter().map(|decl| kfunc(decl, owner, types)).collect()
 }
 
 pub(super) fn declared_at(place: Place) -> DeclaredAt {
     DeclaredAt { file: place.file.to_owned(), line: place.line }
 }
 
-fn kfunc(decl: &KfuncDecl, types: &mut Types) -> Result<Kfunc, RegistryError> {
+fn kfunc(decl: &KfuncDecl, owner: &Owner, types: &mut Types) -> Result<Kfunc, RegistryError> {
     let user = User { name: decl.name, place: decl.place };
     check_version(decl.header.is_current(), user)?;
     let written = KfuncFlags::from_bits_truncate(decl.flags);
@@ -82,6 +85,7 @@ fn kfunc(decl: &KfuncDecl, types: &mut Types) -> Result<Kfunc, RegistryError> {
         deprecated: decl.deprecated.to_owned(),
         addr: Some(CodeAddr(decl.shim.addr())),
         available,
+        owner: owner.clone(),
     })
 }
 

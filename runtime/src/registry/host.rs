@@ -36,6 +36,8 @@ impl Host for Registry {
 
     fn kfunc(&self, id: KfuncId, module: i16, kind: &ProgramKind) -> Result<&KfuncProto, Unavailable> {
         let kfunc = self.kfuncs.get(id.index()).filter(|_| module == 0).ok_or(Unavailable::Unknown)?;
+        // A filter is the module's code.
+        let _held = kfunc.owner.hold().ok_or(Unavailable::Unknown)?;
         if kfunc.available.allows(kind, &kfunc.proto.name) {
             Ok(&kfunc.proto)
         } else {
@@ -62,7 +64,11 @@ impl Host for Registry {
 
 impl Resolve for Registry {
     fn kfunc(&self, import: Import<'_>) -> Result<KfuncTarget, ResolveError> {
-        let Some(id) = self.kfunc_named(import.name) else { return Err(self.unknown(import.name)) };
+        let here =
+            |id: &KfuncId| self.kfuncs.get(id.index()).is_some_and(|kfunc| kfunc.owner.hold().is_some());
+        let Some(id) = self.kfunc_named(import.name).filter(here) else {
+            return Err(self.unknown(import.name));
+        };
         if let (Some(btf), Some(kfunc)) = (import.btf, self.kfuncs.get(id.index())) {
             self.compare_prototypes(btf, import, kfunc)?;
         }

@@ -16,7 +16,7 @@ use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
 use super::available::{Availability, Filtered};
 use super::tables::entry_proto;
 use super::tags::{read_arg, read_ret};
-use super::{Kfunc, Origin, Registry, Table};
+use super::{Kfunc, Origin, Owner, Registry, Table};
 
 /// Why a BTF is no interface file.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -99,7 +99,8 @@ impl Registry {
         }
         kfuncs.sort_by(|a, b| a.proto.name.cmp(&b.proto.name));
         tables.sort_by(|a, b| a.proto.name.cmp(&b.proto.name));
-        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere })
+        let ends = vec![btf.len()];
+        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere, ends })
     }
 }
 
@@ -140,6 +141,7 @@ fn kfunc(btf: &Btf, tags: &Tags<'_>, id: BtfId, name: &str) -> Result<Kfunc, Str
         doc: tags.after(id, None, "doc:").unwrap_or_default().to_owned(),
         deprecated: tags.after(id, None, "deprecated:").unwrap_or_default().to_owned(),
         addr: None,
+        owner: Owner::default(),
         available: Availability::from_tags(
             tags.after(id, None, "kfunc:programs="),
             tags.after(id, None, "kfunc:sets="),
@@ -208,7 +210,7 @@ fn table(btf: &Btf, tags: &Tags<'_>, id: BtfId) -> Result<Table, String> {
         declared_at,
     };
     let doc = tags.after(id, None, "doc:").unwrap_or_default().to_owned();
-    Ok(Table { proto: Arc::new(proto), doc })
+    Ok(Table { proto: Arc::new(proto), doc, owner: Owner::default() })
 }
 
 fn operation(

@@ -16,19 +16,22 @@ use super::contract::Signature;
 use super::error::RegistryError;
 use super::functions::{declared_at, tag_place, tag_signature};
 use super::types::{Types, User, check_version};
-use super::{Table, sorted_by_name};
+use super::{Owner, Table};
 use crate::declare::{IntForm, OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl, Tie};
 
 /// Bytes in front of the table in its value struct, and the alignment of both (a cache line, as in Linux).
 const VALUE_HEAD: u32 = 64;
 
-/// All tables, sorted by name.
-pub(super) fn lower(records: &[StructOpsDecl], types: &mut Types) -> Result<Vec<Table>, RegistryError> {
-    let sorted = sorted_by_name("struct_ops", records, |decl| (decl.name, decl.place))?;
-    sorted.into_iter().map(|decl| table(decl, types)).collect()
+/// The tables of one part, in the order given.
+pub(super) fn lower(
+    records: Vec<&StructOpsDecl>,
+    owner: &Owner,
+    types: &mut Types,
+) -> Result<Vec<Table>, RegistryError> {
+    records.into_iter().map(|decl| table(decl, owner, types)).collect()
 }
 
-fn table(decl: &StructOpsDecl, types: &mut Types) -> Result<Table, RegistryError> {
+fn table(decl: &StructOpsDecl, owner: &Owner, types: &mut Types) -> Result<Table, RegistryError> {
     let user = User { name: decl.name, place: decl.place };
     check_version(decl.header.is_current(), user)?;
     let mut members = Vec::new();
@@ -49,7 +52,7 @@ fn table(decl: &StructOpsDecl, types: &mut Types) -> Result<Table, RegistryError
         members,
         declared_at: Some(declared_at(decl.place)),
     };
-    Ok(Table { proto: Arc::new(proto), doc: decl.doc.to_owned() })
+    Ok(Table { proto: Arc::new(proto), doc: decl.doc.to_owned(), owner: owner.clone() })
 }
 
 fn member(

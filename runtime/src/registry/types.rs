@@ -22,8 +22,10 @@ use crate::declare::{
 const PLAIN_DEPTH: u32 = 4;
 
 /// BTF in the making.
+#[derive(Default)]
 pub(super) struct Types {
-    declared: HashMap<TypeKey, BtfId>,
+    declared: HashMap<TypeKey, (BtfId, TypeDecl)>,
+    names: HashMap<&'static str, Place>,
     /// All types but `void`; index + 1 is the id.
     types: Vec<BtfType>,
     interned: HashMap<BtfType, BtfId>,
@@ -44,36 +46,57 @@ impl User {
 }
 
 impl Types {
-    /// The declared types.
-    pub(super) fn new(records: &[TypeDecl]) -> Result<Self, RegistryError> {
-        let sorted = sorted_by_name("type", records, |decl| (decl.name, decl.place))?;
-        let mut types = Self {
-            declared: HashMap::new(),
-            types: vec![BtfType::Void; sorted.len()],
-            interned: HashMap::new(),
-            policies: HashMap::new(),
-        };
-        for (at, decl) in sorted.iter().enumerate() {
-            if let Some(BtfId(first)) = types.declared.insert(decl.key, id_of(at)) {
-                let first = sorted[first as usize - 1];
-                let user = User { name: decl.name, place: decl.place };
-                return Err(user.signature(format!(
-                    "`{}` at {} has the same Rust name in the same module: give one of them another name",
-                    first.name, first.place
-                )));
-            }
-        }
-        for (at, decl) in sorted.iter().enumerate() {
+    /// Adds the declared types of one part. One that an earlier part has from the same place must be the same here.
+    pub(super) fn declare(&mut self, records: &[TypeDecl]) -> Result<(), RegistryError> {
+        let mut own = Vec::new();
+        for decl in sorted_by_name("type", records, |decl| (decl.name, decl.place))? {
             let user = User { name: decl.name, place: decl.place };
             check_version(decl.header.is_current(), user)?;
-            let body = types.body(decl, user)?;
-            types.types[at] = body;
-            types.policies.insert(id_of(at), decl.members.iter().map(policy).collect());
+            if !self.is_known(decl, user)? {
+                let id = self.push(BtfType::Void);
+                self.declared.insert(decl.key, (id, *decl));
+                own.push((id, user, decl));
+            }
         }
-        for (at, decl) in sorted.iter().enumerate() {
-            types.tags(id_of(at), decl);
+        for (id, user, decl) in &own {
+            let body = self.body(decl, *user)?;
+            self.types[id.index() - 1] = body;
+            self.policies.insert(*id, decl.members.iter().map(policy).collect());
         }
-        Ok(types)
+        for (id, _, decl) in own {
+            self.tags(id, decl);
+        }
+        Ok(())
+    }
+
+    /// Whether the type is there already, from another part.
+    fn is_known(&mut self, decl: &TypeDecl, user: User) -> Result<bool, RegistryError> {
+        if let Some((_, first)) = self.declared.get(&decl.key) {
+            if first == decl {
+                return Ok(true);
+            }
+            let problem = if (first.place, first.name) == (decl.place, decl.name) {
+                "application and module disagree about this type: build them from the same sources".to_owned()
+            } else {
+                format!(
+                    "`{}` at {} has the same Rust name in the same module: give one of them another name",
+                    first.name, first.place
+                )
+            };
+            return Err(user.signature(problem));
+        }
+        match self.names.insert(decl.name, decl.place) {
+            Some(first) => {
+                let (name, second) = (decl.name.to_owned(), decl.place);
+                Err(RegistryError::Duplicate { what: "type", name, first, second })
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Number of ids so far, `void` included.
+    pub(super) fn len(&self) -> usize {
+        self.types.len() + 1
     }
 
     /// The finished BTF, and the policies of its structs by member.
@@ -131,13 +154,12 @@ impl Types {
                 let index = self.int(4, IntForm::Unsigned);
                 self.intern(BtfType::Array(ArrayType { element: inner, index, count: step.count }))
             }
-            StepKind::Named => *self.declared.get(&step.key).ok_or_else(|| RegistryError::UnknownType {
-                used_in: user.name.to_owned(),
-                place: user.place,
+            StepKind::Named => self.declared.get(&step.key).map(|(id, _)| *id).ok_or_else(|| {
+                RegistryError::UnknownType { used_in: user.name.to_owned(), place: user.place }
             })?,
             StepKind::Kernel => self.kernel(step.count, user)?,
             StepKind::Opaque => match self.declared.get(&step.key) {
-                Some(&id) => id,
+                Some((id, _)) => *id,
                 None => self.intern(BtfType::Fwd {
                     name: format!("opaque_{:016x}", step.key.0),
                     kind: FwdKind::Struct,

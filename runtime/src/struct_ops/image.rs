@@ -7,6 +7,7 @@ use opswap_bpf::proto::{OpProto, StructOpsMember, StructOpsMemberKind, StructOps
 
 use super::table::TableView;
 use crate::loader::LinkKind;
+use crate::module::loaded::Hold;
 use crate::program::ProgramCore;
 
 /// A table that is ready to be attached.
@@ -21,6 +22,8 @@ pub(crate) struct Image {
     /// Names of `programs`.
     pub(crate) provided: Vec<Option<String>>,
     pub(crate) link: LinkKind,
+    /// On the module that declares the table's type.
+    pub(crate) hold: Hold,
 }
 
 impl Image {

@@ -216,6 +216,7 @@ fn table_of(name: &str, code: Code, link: LinkKind) -> Prepared<Ops> {
         programs: vec![code.program()],
         provided: vec![(code != Code::Absent).then(|| "program".to_owned())],
         link,
+        hold: crate::module::loaded::Hold::APPLICATION,
     }))
 }
 
