@@ -8,8 +8,10 @@
 mod emit;
 mod function;
 mod rng;
+mod typed;
 
 pub use rng::Rng;
+pub use typed::{Callable, Field, FieldGives, World, break_rules, typed};
 
 use crate::ids::KfuncId;
 use crate::insn::{CallTarget, Insn};

@@ -1,0 +1,55 @@
+//! Layers B and C at length: typed programs against what the verifier believes, with and without pruning.
+//!
+//! `cargo run --release -p opswap-verifier --example trust -- FIRST COUNT [RUNS]` judges the programs of `COUNT` seeds from
+//! `FIRST` on, each accepted one with `RUNS` inputs (4). Prints the counts, the histogram of rejections, and the first escape
+//! with the shortest program that shows it; ranges of seeds can follow each other in any order.
+
+#[path = "../tests/trust/bed.rs"]
+mod bed;
+#[path = "../tests/trust/calls.rs"]
+mod calls;
+#[path = "../tests/trust/campaign.rs"]
+mod campaign;
+#[path = "../tests/trust/heap.rs"]
+mod heap;
+#[path = "../tests/trust/watch.rs"]
+mod watch;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use campaign::{Campaign, Counts, describe};
+
+fn main() -> ExitCode {
+    let numbers: Option<Vec<u64>> = std::env::args().skip(1).map(|word| word.parse().ok()).collect();
+    let (first, count, runs) = match numbers.as_deref() {
+        Some([first, count]) => (*first, *count, 4),
+        Some([first, count, runs]) => (*first, *count, *runs),
+        Some(_) | None => {
+            eprintln!("expected FIRST COUNT [RUNS], three numbers");
+            return ExitCode::from(2);
+        }
+    };
+    let campaign = Campaign::new(runs);
+    let mut counts = Counts::default();
+    let start = Instant::now();
+    let mut escapes = 0;
+    for seed in first..first.saturating_add(count) {
+        if let Err(escape) = campaign.seed(seed, &mut counts) {
+            escapes += 1;
+            if escapes <= 5 {
+                println!("{}\n", describe(&campaign, seed, &escape));
+            }
+        }
+        if (seed + 1 - first).is_multiple_of(100_000) {
+            eprintln!("{} seeds, {escapes} escapes, {:?}: {counts}", seed + 1 - first, start.elapsed());
+        }
+    }
+    let mut reasons: Vec<_> = counts.reasons.iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    for (reason, count) in reasons {
+        println!("{count:>9} {reason}");
+    }
+    println!("seeds {first} to {}: {counts}; {escapes} escapes; {:?}", first + count - 1, start.elapsed());
+    if escapes == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

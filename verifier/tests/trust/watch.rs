@@ -1,0 +1,193 @@
+//! What the verifier believed against what happens: before each instruction of a run, some recorded state must describe every
+//! register and every stack byte of every frame, and the references that are held.
+
+use opswap_bpf::InsnIdx;
+use opswap_bpf::insn::{Reg, Size};
+use opswap_bpf::interp::{self, Registers};
+use opswap_bpf::proto::Nullness;
+use opswap_verifier::Observer;
+use opswap_verifier::state::{
+    Byte, Frame, PacketOrigin, Pointer, RefKind, RegState, Region, Slot, Trust, VerifierState,
+};
+
+use crate::calls::is_map;
+use crate::heap::{Block, Shared};
+
+/// How much of a state counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Strictness {
+    /// Everything: no path was pruned, so every run is one of the recorded paths.
+    Everything,
+    /// Registers that are still read: paths were pruned, and what is dead may differ.
+    Live,
+}
+
+/// States kept per slot; programs with more are watched only where they have fewer.
+const MAX_STATES: usize = 600;
+
+/// States by slot, as the walk came to them.
+#[derive(Default)]
+pub(crate) struct Believed {
+    states: Vec<Vec<VerifierState>>,
+    live: Vec<Vec<Reg>>,
+}
+
+impl Observer for Believed {
+    fn begin(&mut self, live: Vec<Vec<Reg>>) {
+        self.states.resize_with(live.len(), Vec::new);
+        self.live = live;
+    }
+
+    fn before(&mut self, at: InsnIdx, state: &VerifierState) {
+        if let Some(states) = self.states.get_mut(at.index())
+            && states.len() <= MAX_STATES
+        {
+            states.push(state.clone());
+        }
+    }
+}
+
+/// A frame of the run.
+struct Running {
+    registers: Registers,
+}
+
+/// Compares a run with what was believed.
+pub(crate) struct Watcher<'a> {
+    pub(crate) believed: &'a Believed,
+    pub(crate) strictness: Strictness,
+    pub(crate) heap: Shared,
+    frames: Vec<Running>,
+    /// Addresses of context, packet and packet's end.
+    pub(crate) context: u64,
+    pub(crate) packet: (u64, u64),
+}
+
+impl<'a> Watcher<'a> {
+    pub(crate) fn new(
+        believed: &'a Believed,
+        strictness: Strictness,
+        heap: Shared,
+        context: u64,
+        packet: (u64, u64),
+    ) -> Self {
+        Self { believed, strictness, heap, frames: Vec::new(), context, packet }
+    }
+
+    fn reg(&self, reg: &RegState, value: u64) -> bool {
+        match reg {
+            RegState::NotInit => true,
+            RegState::Scalar(number) => number.value.contains(value),
+            RegState::Pointer(pointer) => {
+                (value == 0 && pointer.null == Nullness::Nullable) || self.pointer(pointer, value)
+            }
+        }
+    }
+
+    fn pointer(&self, pointer: &Pointer, value: u64) -> bool {
+        let fixed = i64::from(pointer.offset).cast_unsigned();
+        let moved = value.wrapping_sub(fixed);
+        let from = |base: u64| pointer.var.contains(moved.wrapping_sub(base));
+        // Where the base is one of many: the block that the address, less a constant offset, begins.
+        let block = || {
+            let constant = pointer.var.as_constant();
+            let base = match constant {
+                Some(constant) => moved.wrapping_sub(constant),
+                None => moved & !0xfff | 0x800,
+            };
+            self.heap.0.borrow().at(base).filter(|_| from(base)).map(|block| (block, base))
+        };
+        match pointer.to {
+            Region::Stack(frame) => {
+                let top = self.frames.get(usize::from(frame)).map(|frame| frame.registers[10]);
+                top.is_some_and(from)
+            }
+            Region::Context => from(self.context),
+            Region::MapPtr(map) => is_map(moved, map.0),
+            Region::MapValue(map) => block().is_some_and(|(block, _)| block == Block::Value(map.index())),
+            Region::Object(ty) => {
+                pointer.trust == Trust::Untrusted
+                    || block().is_some_and(|(block, _)| block == Block::Object(ty))
+            }
+            Region::Memory { size, .. } => block().is_some_and(|(block, base)| {
+                block == Block::Memory && self.heap.0.borrow().len(base) >= size.into()
+            }),
+            Region::Packet { from: PacketOrigin::Start, range } => {
+                let variable = moved.wrapping_sub(self.packet.0);
+                let there = range == 0
+                    || variable
+                        .checked_add(range.into())
+                        .is_some_and(|end| end <= self.packet.1 - self.packet.0);
+                pointer.var.contains(variable) && there
+            }
+            Region::PacketEnd => value == self.packet.1,
+            Region::Func(_) => value >= 0xffff_ffff_8000_0000,
+            Region::MapKey(_) | Region::Record { .. } | Region::Packet { .. } => false,
+            #[allow(unreachable_patterns, reason = "other regions are not given here")]
+            _ => false,
+        }
+    }
+
+    fn slot(&self, slot: &Slot, at: u64) -> bool {
+        let mut heap = self.heap.0.borrow_mut();
+        let bytes: Vec<u8> = (0..8).map(|byte| heap.byte(at + byte).unwrap_or(0xee)).collect();
+        drop(heap);
+        let zeroes = slot.bytes.iter().zip(&bytes).all(|(kind, byte)| *kind != Byte::Zero || *byte == 0);
+        let spilled = slot.spilled_bytes();
+        let Some(reg) = slot.spill.as_deref().filter(|_| spilled > 0) else { return zeroes };
+        let value = bytes.iter().take(spilled).rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        zeroes && self.reg(reg, value)
+    }
+
+    /// Whether a frame is as it was believed; `registers` are those that count.
+    fn frame(&self, frame: &Frame, running: &Running, registers: &[Reg]) -> bool {
+        let same = registers.iter().all(|&reg| self.reg(frame.reg(reg), running.registers[reg.index()]));
+        let stack = || {
+            let top = running.registers[10];
+            (1..).zip(frame.stack.slots()).all(|(below, slot): (u64, _)| self.slot(slot, top - 8 * below))
+        };
+        same && (self.strictness == Strictness::Live || stack())
+    }
+
+    fn matches(&self, state: &VerifierState, at: InsnIdx) -> bool {
+        if state.frames().len() != self.frames.len() {
+            return false;
+        }
+        let owned = state.refs().iter().filter(|reference| reference.kind == RefKind::Owned).count();
+        // Fewer are held where a pointer that may be NULL is; at the end, where none may be left, both are 0.
+        if owned < self.heap.0.borrow().owned() {
+            return false;
+        }
+        let last = self.frames.len() - 1;
+        state.frames().iter().zip(&self.frames).enumerate().all(|(index, (frame, running))| {
+            let all = &Reg::ALL[..];
+            match (self.strictness, index == last) {
+                (Strictness::Everything, true) => self.frame(frame, running, all),
+                // What a caller keeps over a call.
+                (Strictness::Everything, false) => self.frame(frame, running, &Reg::ALL[6..]),
+                (Strictness::Live, true) => {
+                    let live = self.believed.live.get(at.index()).map_or(all, Vec::as_slice);
+                    self.frame(frame, running, live)
+                }
+                (Strictness::Live, false) => true,
+            }
+        })
+    }
+}
+
+impl interp::Observer for Watcher<'_> {
+    fn before(&mut self, at: InsnIdx, frame: u32, registers: &Registers) -> Result<(), String> {
+        self.frames.truncate(frame as usize);
+        self.frames.push(Running { registers: *registers });
+        let states = self.believed.states.get(at.index()).map_or(&[][..], Vec::as_slice);
+        if states.len() > MAX_STATES || states.iter().any(|state| self.matches(state, at)) {
+            return Ok(());
+        }
+        let frame = self.frames.last().map_or(0, |frame| frame.registers[10]);
+        let top: Vec<String> = (1..=12_u64)
+            .filter_map(|below| self.heap.0.borrow_mut().read(frame - 8 * below, Size::DW).ok())
+            .map(|word| format!("{word:x}"))
+            .collect();
+        Err(format!("ESCAPE at {at}: none of {} states has {registers:x?}, stack {top:?}", states.len()))
+    }
+}
