@@ -39,6 +39,8 @@ fn main() -> ExitCode {
             escapes += 1;
             if escapes <= 5 {
                 println!("{}\n", describe(&campaign, seed, &escape));
+            } else {
+                println!("{}", escape.what);
             }
         }
         if (seed + 1 - first).is_multiple_of(100_000) {

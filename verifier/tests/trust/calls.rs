@@ -204,7 +204,11 @@ impl Calls for World<'_> {
                 self.rounds(times, args[0], args[1], machine)?
             }
             "scratch" => {
-                let bytes = vec![9; usize::try_from(args[0].min(512)).unwrap_or(0)];
+                // The contract knows no NULL: what is too much ends the run.
+                let bytes = match usize::try_from(args[0]) {
+                    Ok(bytes @ 0..=1024) => vec![9; bytes],
+                    _ => return Err(Stop::abort("there is not so much memory")),
+                };
                 self.heap.0.borrow_mut().add(Block::Memory, bytes, Writes::Allowed, false)
             }
             "rcu_lock" | "rcu_unlock" => 0,
@@ -230,10 +234,10 @@ impl Calls for World<'_> {
             }
             131 => {
                 self.map_of(args[0])?;
-                if self.rng.percent(30) {
+                if args[1] > 1024 || self.rng.percent(30) {
                     0
                 } else {
-                    let bytes = vec![4; usize::try_from(args[1].min(512)).unwrap_or(0)];
+                    let bytes = vec![4; usize::try_from(args[1]).unwrap_or(0)];
                     self.heap.0.borrow_mut().add(Block::Memory, bytes, Writes::Allowed, true)
                 }
             }

@@ -408,7 +408,7 @@ impl Body<'_> {
                 Some(bytes) => What::Memory { bytes },
                 None => return Held::NOTHING,
             },
-            RetKind::Record { .. } | RetKind::PercpuOf(_) | RetKind::KptrOf(_) => return Held::NOTHING,
+            _ => return Held::NOTHING,
         };
         let maybe = if callable.ret.null == Nullness::Nullable { self.fresh_id() } else { 0 };
         let owner = acquires(callable);
