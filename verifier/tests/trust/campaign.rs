@@ -10,7 +10,7 @@ use opswap_bpf::random::{Features, Rng, break_rules, typed};
 use opswap_bpf::{Insn, Program, ProgramKind};
 use opswap_verifier::limits::Pruning;
 
-use opswap_verifier::{Category, Limits, Rejection, verify_observed, verify_with};
+use opswap_verifier::{Category, Limits, Rejection, Rounds, verify_observed, verify_with};
 
 use crate::bed::{Bed, Kind};
 use crate::calls::World;
@@ -106,9 +106,9 @@ impl Campaign {
     fn judge(&self, seed: u64, insns: &[Insn], counts: &mut Counts) -> Result<(), String> {
         let bed = self.bed(seed);
         counts.programs += 1;
-        let mut believed = Believed::default();
+        let mut believed = Believed::walked(Rounds::UntilSettled);
         let (verdict, _) = verify_observed(self.input(bed, insns), bed, &limits(Pruning::On), &mut believed);
-        let mut unpruned = Believed::default();
+        let mut unpruned = Believed::walked(Rounds::Once);
         let (walked, stats) =
             verify_observed(self.input(bed, insns), bed, &limits(Pruning::Off), &mut unpruned);
         let complete = stats.insns_processed < UNPRUNED;

@@ -5,10 +5,10 @@ use opswap_bpf::InsnIdx;
 use opswap_bpf::insn::{Reg, Size};
 use opswap_bpf::interp::{self, Registers};
 use opswap_bpf::proto::Nullness;
-use opswap_verifier::Observer;
 use opswap_verifier::state::{
     Byte, Frame, PacketOrigin, Pointer, RefKind, RegState, Region, Slot, Trust, VerifierState,
 };
+use opswap_verifier::{Observer, Rounds};
 
 use crate::calls::is_map;
 use crate::heap::{Block, Shared};
@@ -26,16 +26,31 @@ pub(crate) enum Strictness {
 const MAX_STATES: usize = 600;
 
 /// States by slot, as the walk came to them.
-#[derive(Default)]
 pub(crate) struct Believed {
     states: Vec<Vec<VerifierState>>,
+    /// Registers that may still be read, by slot.
     live: Vec<Vec<Reg>>,
+    /// Those of them whose numbers matter.
+    exact: Vec<Vec<Reg>>,
+    /// How often the program is walked.
+    again: Rounds,
+}
+
+impl Believed {
+    pub(crate) fn walked(again: Rounds) -> Self {
+        Self { states: Vec::new(), live: Vec::new(), exact: Vec::new(), again }
+    }
 }
 
 impl Observer for Believed {
-    fn begin(&mut self, live: Vec<Vec<Reg>>) {
+    fn rounds(&self) -> Rounds {
+        self.again
+    }
+
+    fn begin(&mut self, live: Vec<Vec<Reg>>, exact: Vec<Vec<Reg>>) {
+        self.states.clear();
         self.states.resize_with(live.len(), Vec::new);
-        self.live = live;
+        (self.live, self.exact) = (live, exact);
     }
 
     fn before(&mut self, at: InsnIdx, state: &VerifierState) {
@@ -139,9 +154,13 @@ impl<'a> Watcher<'a> {
         zeroes && self.reg(reg, value)
     }
 
-    /// Whether a frame is as it was believed; `registers` are those that count.
-    fn frame(&self, frame: &Frame, running: &Running, registers: &[Reg]) -> bool {
-        let same = registers.iter().all(|&reg| self.reg(frame.reg(reg), running.registers[reg.index()]));
+    /// Whether a frame is as it was believed; `registers` are those that count, and the numbers in `exact`.
+    fn frame(&self, frame: &Frame, running: &Running, registers: &[Reg], exact: &[Reg]) -> bool {
+        let within = |reg: Reg| match frame.reg(reg) {
+            RegState::Scalar(_) if !exact.contains(&reg) => true,
+            value => self.reg(value, running.registers[reg.index()]),
+        };
+        let same = registers.iter().all(|&reg| within(reg));
         let stack = || {
             let top = running.registers[10];
             (1..).zip(frame.stack.slots()).all(|(below, slot): (u64, _)| self.slot(slot, top - 8 * below))
@@ -162,12 +181,13 @@ impl<'a> Watcher<'a> {
         state.frames().iter().zip(&self.frames).enumerate().all(|(index, (frame, running))| {
             let all = &Reg::ALL[..];
             match (self.strictness, index == last) {
-                (Strictness::Everything, true) => self.frame(frame, running, all),
+                (Strictness::Everything, true) => self.frame(frame, running, all, all),
                 // What a caller keeps over a call.
-                (Strictness::Everything, false) => self.frame(frame, running, &Reg::ALL[6..]),
+                (Strictness::Everything, false) => self.frame(frame, running, &Reg::ALL[6..], all),
                 (Strictness::Live, true) => {
                     let live = self.believed.live.get(at.index()).map_or(all, Vec::as_slice);
-                    self.frame(frame, running, live)
+                    let exact = self.believed.exact.get(at.index()).map_or(all, Vec::as_slice);
+                    self.frame(frame, running, live, exact)
                 }
                 (Strictness::Live, false) => true,
             }
