@@ -8,7 +8,7 @@ const _: () = {
     use ::opswap::__private as __p;
     const __KEY: __p::TypeKey = __p::TypeKey::in_module(__p::core::module_path!(), "Mode");
     const __BITS: &[u64] = &[Mode::Slow as u8 as u64, Mode::Fast as u8 as u64];
-    impl __p::BtfType for Mode {
+    unsafe impl __p::BtfType for Mode {
         const EXPR: __p::TypeExpr = __p::TypeExpr::named(__KEY);
         const ACCESS: __p::AccessDecl = __p::AccessDecl::ReadOnly;
     }
@@ -44,11 +44,13 @@ const _: () = {
     }
     #[__p::linkme::distributed_slice(__p::OPSWAP_TYPES)]
     # [linkme (crate = __p :: linkme)]
-    static __DECL: __p::TypeDecl = __p::TypeDecl::enumeration::<Mode>(
-        __p::place!(),
-        __KEY,
-        "Mode",
-        "",
-        &__p::enumerators(&["Mode_Slow", "Mode_Fast"], __BITS),
-    );
+    static __DECL: __p::Linked<__p::TypeDecl> = unsafe {
+        __p::Linked::new(__p::TypeDecl::enumeration::<Mode>(
+            __p::place!(),
+            __KEY,
+            "Mode",
+            "",
+            &__p::enumerators(&["Mode_Slow", "Mode_Fast"], __BITS),
+        ))
+    };
 };

@@ -19,8 +19,9 @@ const _: () = {
     >(flow_find);
     #[__p::linkme::distributed_slice(__p::OPSWAP_KFUNCS)]
     # [linkme (crate = __p :: linkme)]
-    static __DECL: __p::KfuncDecl =
-        __p::draft(__p::place!(), &__SIG, __p::Tie::NONE).doc("Finds a flow.").flags(5u32).done();
+    static __DECL: __p::Linked<__p::KfuncDecl> = unsafe {
+        __p::draft(__p::place!(), &__SIG, __p::Tie::NONE).doc("Finds a flow.").flags(5u32).linked()
+    };
     const _: () = __p::agree::acquire(&__SIG, "Option<KRef<Flow>>");
     const _: () = __p::agree::ret_null(&__SIG, "Option<KRef<Flow>>");
 };

@@ -18,10 +18,12 @@ const _: () = {
     >(read);
     #[__p::linkme::distributed_slice(__p::OPSWAP_KFUNCS)]
     # [linkme (crate = __p :: linkme)]
-    static __DECL: __p::KfuncDecl = __p::draft(__p::place!(), &__SIG, __p::Tie::NONE)
-        .flags(32u32)
-        .sets(&["struct_ops", "tracing"], &[])
-        .filter(allow)
-        .deprecated("use flow_get")
-        .done();
+    static __DECL: __p::Linked<__p::KfuncDecl> = unsafe {
+        __p::draft(__p::place!(), &__SIG, __p::Tie::NONE)
+            .flags(32u32)
+            .sets(&["struct_ops", "tracing"], &[])
+            .filter(allow)
+            .deprecated("use flow_get")
+            .linked()
+    };
 };

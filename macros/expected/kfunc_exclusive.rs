@@ -18,5 +18,6 @@ const _: () = {
     >(flow_set);
     #[__p::linkme::distributed_slice(__p::OPSWAP_KFUNCS)]
     # [linkme (crate = __p :: linkme)]
-    static __DECL: __p::KfuncDecl = __p::draft(__p::place!(), &__SIG, __p::Tie::NONE).done();
+    static __DECL: __p::Linked<__p::KfuncDecl> =
+        unsafe { __p::draft(__p::place!(), &__SIG, __p::Tie::NONE).linked() };
 };

@@ -13,6 +13,7 @@ const _: () = {
         __p::kfunc1::<__Kfunc, _, <KRef<Flow> as __p::Carried>::Out, <() as __p::Returned>::Fixed>(flow_put);
     #[__p::linkme::distributed_slice(__p::OPSWAP_KFUNCS)]
     # [linkme (crate = __p :: linkme)]
-    static __DECL: __p::KfuncDecl = __p::draft(__p::place!(), &__SIG, __p::Tie::NONE).flags(2u32).done();
+    static __DECL: __p::Linked<__p::KfuncDecl> =
+        unsafe { __p::draft(__p::place!(), &__SIG, __p::Tie::NONE).flags(2u32).linked() };
     const _: () = __p::agree::release(&__SIG, "()");
 };

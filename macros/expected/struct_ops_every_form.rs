@@ -53,15 +53,17 @@ const _: () = {
     ];
     #[__p::linkme::distributed_slice(__p::OPSWAP_STRUCT_OPS)]
     # [linkme (crate = __p :: linkme)]
-    static __DECL: __p::StructOpsDecl = __p::StructOpsDecl::new::<FlowOps>(
-        __p::place!(),
-        __p::TypeKey::in_module(__p::core::module_path!(), "FlowOps"),
-        "flow_ops",
-        "Operations.",
-        __MEMBERS,
-    );
+    static __DECL: __p::Linked<__p::StructOpsDecl> = unsafe {
+        __p::Linked::new(__p::StructOpsDecl::new::<FlowOps>(
+            __p::place!(),
+            __p::TypeKey::in_module(__p::core::module_path!(), "FlowOps"),
+            "flow_ops",
+            "Operations.",
+            __MEMBERS,
+        ))
+    };
     impl __p::StructOpsType for FlowOps {
-        const DECL: &'static __p::StructOpsDecl = &__DECL;
+        const DECL: &'static __p::Linked<__p::StructOpsDecl> = &__DECL;
         type Pinned<'a> = __Pinned<'a>;
         fn pinned<'a>(guard: __p::PinGuard<'a, Self>) -> __Pinned<'a> {
             __Pinned(guard)
@@ -71,28 +73,19 @@ const _: () = {
     pub struct __Pinned<'a>(__p::PinGuard<'a, FlowOps>);
     impl __Pinned<'_> {
         #[doc = ""]
-        pub fn grow(&self, mut flow: &mut Flow) -> () {
-            if let __p::core::option::Option::Some(ret) =
-                __p::call::<_, (), _>(&self.0, 0u32, __MEMBERS[0usize].cfi_hash, || {
-                    [__p::op_value::<&mut Flow>(&mut flow)]
-                })
-            {
-                return ret;
+        pub fn grow(&self, flow: &mut Flow) -> () {
+            let mut args = (flow,);
+            match __p::call::<_, _, ()>(&self.0, 0u32, &mut args) {
+                __p::core::option::Option::Some(ret) => ret,
+                __p::core::option::Option::None => (self.0.native().grow)(args.0),
             }
-            (self.0.native().grow)(flow)
         }
         #[doc = ""]
-        pub fn start(&self, mut peer: Option<&Peer>) -> __p::core::option::Option<()> {
-            if let __p::core::option::Option::Some(ret) =
-                __p::call::<_, (), _>(&self.0, 1u32, __MEMBERS[1usize].cfi_hash, || {
-                    [__p::op_value::<Option<&Peer>>(&mut peer)]
-                })
-            {
-                return __p::core::option::Option::Some(ret);
-            }
-            match self.0.native().start {
-                __p::core::option::Option::Some(native) => __p::core::option::Option::Some(native(peer)),
-                __p::core::option::Option::None => __p::core::option::Option::None,
+        pub fn start(&self, peer: Option<&Peer>) -> __p::core::option::Option<()> {
+            let mut args = (peer,);
+            match __p::call::<_, _, ()>(&self.0, 1u32, &mut args) {
+                __p::core::option::Option::Some(ret) => __p::core::option::Option::Some(ret),
+                __p::core::option::Option::None => self.0.native().start.map(|native| native(args.0)),
             }
         }
         #[doc = ""]
@@ -100,17 +93,11 @@ const _: () = {
             (self.0.native().undo)(flow)
         }
         #[doc = ""]
-        pub fn take(&self, mut flow: KRef<Flow>) -> __p::core::option::Option<Option<KRef<Flow>>> {
-            if let __p::core::option::Option::Some(ret) =
-                __p::call::<_, Option<KRef<Flow>>, _>(&self.0, 3u32, __MEMBERS[3usize].cfi_hash, || {
-                    [__p::op_value::<KRef<Flow>>(&mut flow)]
-                })
-            {
-                return __p::core::option::Option::Some(ret);
-            }
-            match self.0.native().take {
-                __p::core::option::Option::Some(native) => __p::core::option::Option::Some(native(flow)),
-                __p::core::option::Option::None => __p::core::option::Option::None,
+        pub fn take(&self, flow: KRef<Flow>) -> __p::core::option::Option<Option<KRef<Flow>>> {
+            let mut args = (flow,);
+            match __p::call::<_, _, Option<KRef<Flow>>>(&self.0, 3u32, &mut args) {
+                __p::core::option::Option::Some(ret) => __p::core::option::Option::Some(ret),
+                __p::core::option::Option::None => self.0.native().take.map(|native| native(args.0)),
             }
         }
     }

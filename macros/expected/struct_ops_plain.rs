@@ -22,15 +22,17 @@ const _: () = {
     ];
     #[__p::linkme::distributed_slice(__p::OPSWAP_STRUCT_OPS)]
     # [linkme (crate = __p :: linkme)]
-    static __DECL: __p::StructOpsDecl = __p::StructOpsDecl::new::<FlowOps>(
-        __p::place!(),
-        __p::TypeKey::in_module(__p::core::module_path!(), "FlowOps"),
-        "flow_ops",
-        "",
-        __MEMBERS,
-    );
+    static __DECL: __p::Linked<__p::StructOpsDecl> = unsafe {
+        __p::Linked::new(__p::StructOpsDecl::new::<FlowOps>(
+            __p::place!(),
+            __p::TypeKey::in_module(__p::core::module_path!(), "FlowOps"),
+            "flow_ops",
+            "",
+            __MEMBERS,
+        ))
+    };
     impl __p::StructOpsType for FlowOps {
-        const DECL: &'static __p::StructOpsDecl = &__DECL;
+        const DECL: &'static __p::Linked<__p::StructOpsDecl> = &__DECL;
         type Pinned<'a> = __Pinned<'a>;
         fn pinned<'a>(guard: __p::PinGuard<'a, Self>) -> __Pinned<'a> {
             __Pinned(guard)
@@ -40,15 +42,12 @@ const _: () = {
     pub struct __Pinned<'a>(__p::PinGuard<'a, FlowOps>);
     impl __Pinned<'_> {
         #[doc = ""]
-        pub fn grow(&self, mut flow: &mut Flow, mut by: u32) -> u32 {
-            if let __p::core::option::Option::Some(ret) =
-                __p::call::<_, u32, _>(&self.0, 0u32, __MEMBERS[0usize].cfi_hash, || {
-                    [__p::op_value::<&mut Flow>(&mut flow), __p::op_value::<u32>(&mut by)]
-                })
-            {
-                return ret;
+        pub fn grow(&self, flow: &mut Flow, by: u32) -> u32 {
+            let mut args = (flow, by);
+            match __p::call::<_, _, u32>(&self.0, 0u32, &mut args) {
+                __p::core::option::Option::Some(ret) => ret,
+                __p::core::option::Option::None => (self.0.native().grow)(args.0, args.1),
             }
-            (self.0.native().grow)(flow, by)
         }
     }
     impl __p::PinnedTable for __Pinned<'_> {

@@ -10,6 +10,7 @@
 //! | `type_expr` | [`TypeKey`], [`TypeExpr`], [`Step`] |
 //! | `kernel` | [`KernelType`]: types that programs know from the kernel |
 //! | `shape` | [`ArgShape`], [`RetShape`]: the meaning of a Rust type in a signature |
+//! | `linked` | [`Linked`]: records as the link-time slices hold them |
 //! | `kfunc` | [`KfuncDecl`], [`ArgDecl`] |
 //! | `set` | [`SetDecl`], [`kfunc_set!`](crate::kfunc_set) |
 //! | `types` | [`TypeDecl`], [`MemberDecl`] |
@@ -22,6 +23,7 @@ mod disk;
 mod header;
 mod kernel;
 mod kfunc;
+mod linked;
 mod set;
 mod shape;
 mod table;
@@ -34,6 +36,7 @@ pub use header::{DeclHeader, DeclKind, MAGIC, Place, VERSION};
 pub use kernel::KernelType;
 pub(crate) use kernel::Layout as KernelLayout;
 pub use kfunc::{ArgDecl, KfuncDecl, KfuncDraft, ShimAddr, Tie};
+pub use linked::Linked;
 pub use set::{Filter, FilterVerdict, SetDecl};
 pub use shape::{ArgForm, ArgShape, DemandDecl, MemRule, NullDecl, RetForm, RetShape, SizeDecl, TrustDecl};
 pub use table::{OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl};

@@ -45,6 +45,6 @@ pub use struct_ops::{
 pub use types::{
     BpfCell, BtfEnum, BtfObject, BtfType, Callback, CallbackFn, CallbackNumber, CellValue, Const, ConstSize,
     Errno, ErrnoPayload, Ignored, KRef, KfuncArg, KfuncRet, KptrSlot, ListHead, ListNode, MapOf, OpArg,
-    OpRet, Pod, Pointee, PointeeMut, RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, Stopped,
-    TaskWork, Timer, Workqueue,
+    OpRet, Out, Pod, Pointee, PointeeMut, RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock,
+    Stopped, TaskWork, Timer, Workqueue,
 };

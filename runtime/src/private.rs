@@ -20,23 +20,23 @@ pub use linkme;
 pub use crate::__place as place;
 
 pub use crate::declare::{
-    AccessDecl, ArgDecl, ArgShape, DeclHeader, DeclKind, EnumeratorDecl, IntForm, KfuncDecl, MemberDecl,
-    OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, Tie, TypeDecl, TypeExpr,
-    TypeForm, TypeKey, cfi_hash,
+    AccessDecl, ArgDecl, ArgShape, DeclHeader, DeclKind, EnumeratorDecl, IntForm, KfuncDecl, Linked,
+    MemberDecl, OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, Tie,
+    TypeDecl, TypeExpr, TypeForm, TypeKey, cfi_hash,
 };
 pub use crate::module::{HostAllocator, ModuleDecl, attach_point};
 pub use crate::registry::{OPSWAP_KFUNCS, OPSWAP_STRUCT_OPS, OPSWAP_TYPES};
 pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};
 pub use crate::types::{
-    BtfEnum, BtfObject, BtfType, Carried, KfuncArg, KfuncRet, OpArg, OpRet, Returned, ViaEnum,
+    BtfEnum, BtfObject, BtfType, Carried, KfuncArg, KfuncRet, OpArg, OpArgs, OpRet, Returned, ViaEnum,
 };
 
 pub use describe::{
     Limit, data_member, enumerators, legal, member, op_arg_shape, op_member, op_ret_shape, rcu_member,
     repr_of,
 };
-pub use op::{call, op_value};
+pub use op::call;
 pub use raw::{raw0, raw1, raw2, raw3, raw4, raw5, raw6, raw7, raw8, raw9, raw10, raw11, raw12};
 pub use shim::{
     KfuncName, Signature, draft, kfunc0, kfunc1, kfunc2, kfunc3, kfunc4, kfunc5, kfunc6, kfunc7, kfunc8,

@@ -36,7 +36,7 @@ use opswap_bpf::proto::{FieldPolicy, KfuncProto, StructOpsProto};
 use opswap_bpf::{Btf, BtfId, KfuncId};
 use opswap_jit::CodeAddr;
 
-use crate::declare::{DiskRecords, KfuncDecl, Place, StructOpsDecl, TypeDecl};
+use crate::declare::{DiskRecords, KfuncDecl, Linked, Place, StructOpsDecl, TypeDecl};
 use crate::module::loaded::{self, Loaded, Owner};
 
 use available::Availability;
@@ -44,17 +44,17 @@ use available::Availability;
 /// Every `#[kfunc]` of the program.
 #[doc(hidden)]
 #[linkme::distributed_slice]
-pub static OPSWAP_KFUNCS: [KfuncDecl];
+pub static OPSWAP_KFUNCS: [Linked<KfuncDecl>];
 
 /// Every `#[struct_ops]` of the program.
 #[doc(hidden)]
 #[linkme::distributed_slice]
-pub static OPSWAP_STRUCT_OPS: [StructOpsDecl];
+pub static OPSWAP_STRUCT_OPS: [Linked<StructOpsDecl>];
 
 /// Every `#[derive(Btf)]` of the program.
 #[doc(hidden)]
 #[linkme::distributed_slice]
-pub static OPSWAP_TYPES: [TypeDecl];
+pub static OPSWAP_TYPES: [Linked<TypeDecl>];
 
 /// The declarations from which a registry is made, in any order.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,11 @@ pub struct Records<'r> {
 impl Records<'static> {
     /// What was linked into this program.
     pub fn linked() -> Self {
-        Self { kfuncs: &OPSWAP_KFUNCS, tables: &OPSWAP_STRUCT_OPS, types: &OPSWAP_TYPES }
+        Self {
+            kfuncs: Linked::records(&OPSWAP_KFUNCS),
+            tables: Linked::records(&OPSWAP_STRUCT_OPS),
+            types: Linked::records(&OPSWAP_TYPES),
+        }
     }
 }
 
@@ -83,7 +87,7 @@ pub struct Kfunc {
     pub doc: String,
     /// Why programs should no longer use it; empty when they may.
     pub deprecated: String,
-    /// `None` when it was read from a file.
+    /// `None` unless it was linked into this program.
     addr: Option<CodeAddr>,
     available: Availability,
     owner: Owner,
@@ -186,12 +190,14 @@ impl Registry {
         self.origin
     }
 
-    /// A registry of these declarations.
+    /// A registry of these declarations. Nobody vouches for them, so nothing in it can be called.
     ///
     /// # Errors
     /// Two declarations contradict each other, or one cannot be expressed; the places are named.
     pub fn new(records: Records<'_>) -> Result<Self, RegistryError> {
-        Self::of_parts([Part { owner: Owner::default(), records }])
+        let mut registry = Self::of_parts([Part { owner: Owner::default(), records }])?;
+        registry.kfuncs.iter_mut().for_each(|kfunc| kfunc.addr = None);
+        Ok(registry)
     }
 
     /// One part after the other, so that the types of each continue those before it. What a part declares at the place where an
@@ -238,10 +244,8 @@ impl Registry {
     /// The file is no binary that declares anything, or its declarations contradict each other.
     pub fn from_binary(bytes: &[u8]) -> Result<Self, BinaryError> {
         let records = DiskRecords::read(bytes)?;
-        let mut registry =
-            Self::new(Records { kfuncs: &records.kfuncs, tables: &records.tables, types: &records.types })?;
-        registry.kfuncs.iter_mut().for_each(|kfunc| kfunc.addr = None);
-        Ok(registry)
+        let records = Records { kfuncs: &records.kfuncs, tables: &records.tables, types: &records.types };
+        Ok(Self::new(records)?)
     }
 
     /// The types of everything, as one BTF.

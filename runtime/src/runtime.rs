@@ -198,6 +198,10 @@ impl Host for Policy {
     fn packet(&self, kind: &ProgramKind) -> PacketRules {
         self.application.packet(kind)
     }
+
+    fn release_of(&self, ty: TypeRef, kind: &ProgramKind) -> Option<&KfuncProto> {
+        self.application.release_of(ty, kind)
+    }
 }
 
 /// Loads objects against everything that the linked crates declare. Cheap to make and to clone; several may live side by side.

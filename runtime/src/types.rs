@@ -13,6 +13,7 @@
 //! | `number`, `checked`, `constant` | numbers; `bool` and enums; [`Const`] |
 //! | `pointee`, `memory` | references to objects and to plain memory; slices and strings |
 //! | `kernel` | the kernel's own types: locks, timers, lists, trees |
+//! | `out` | [`Out`]: memory that a kfunc fills in |
 //! | `raw` | [`RawValue`]: numbers and raw pointers, by the kernel's suffixes |
 //! | `callback` | [`Callback`]: functions of the program |
 //! | `special` | the calling program, maps, [`KptrSlot`] |
@@ -31,6 +32,7 @@ mod kref;
 mod memory;
 mod number;
 mod op;
+mod out;
 mod pod;
 mod pointee;
 mod raw;
@@ -50,8 +52,9 @@ pub use kernel::{
     ListHead, ListNode, RbNode, RbRoot, Refcount, ResSpinLock, SpinLock, TaskWork, Timer, Workqueue,
 };
 pub use kref::KRef;
-pub(crate) use op::{DecodeRet, EncodeArg, OpValue};
-pub use op::{OpArg, OpRet};
+pub(crate) use op::{DecodeRet, EncodeArg, gives};
+pub use op::{OpArg, OpArgs, OpRet};
+pub use out::Out;
 pub use pod::Pod;
 pub use pointee::{Pointee, PointeeMut};
 pub use raw::RawValue;

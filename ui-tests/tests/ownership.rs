@@ -1,13 +1,12 @@
 //! Walks the tables of `docs/ownership.md`: each row has a kfunc below whose signature is of that row.
 
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
 use std::path::Path;
 
 use opswap::registry::OPSWAP_KFUNCS;
 use opswap::{
     Btf, CallSite, Callback, Const, ConstSize, Errno, Ignored, KRef, KptrSlot, ListHead, ListNode, Map,
-    MapOf, RbNode, RbRoot, Rcu, SpinLock, Timer, Workqueue, kfunc,
+    MapOf, Out, RbNode, RbRoot, Rcu, SpinLock, Timer, Workqueue, kfunc,
 };
 
 #[derive(Btf)]
@@ -103,8 +102,8 @@ fn arg_bytes_mut(bytes: &mut [u8]) {
 }
 
 #[kfunc]
-fn arg_uninit(bytes: &mut [MaybeUninit<u8>]) {
-    bytes.fill(MaybeUninit::new(1));
+fn arg_uninit(bytes: &mut Out<[u8]>) {
+    bytes.fill(1);
 }
 
 #[kfunc]

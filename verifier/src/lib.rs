@@ -121,6 +121,7 @@ fn prove(
         };
         return (Err(refuse((InsnIdx(0), Reason::UnknownEntry { what }))), Stats::default());
     };
+    let limits = &limits.expressible();
     let cfg = match Cfg::build(program, limits) {
         Ok(cfg) => cfg,
         Err(refused) => return (Err(refuse(refused)), Stats::default()),

@@ -36,7 +36,7 @@ pub struct Limits {
     pub jump_sequence: u32,
     /// Bytes of stack per frame (Linux: `MAX_BPF_STACK`, 512), and per call chain.
     pub stack_bytes: u32,
-    /// Nested calls (Linux: `MAX_CALL_FRAMES`, 8).
+    /// Nested calls (Linux: `MAX_CALL_FRAMES`, 8); more than [`Limits::MAX_CALL_FRAMES`] count as that many.
     pub call_frames: u32,
     /// Slots of a program (Linux: `BPF_COMPLEXITY_LIMIT_INSNS`).
     pub program_slots: u32,
@@ -48,6 +48,17 @@ pub struct Limits {
     pub unreachable: UnreachableCode,
     /// Whether paths are pruned.
     pub pruning: Pruning,
+}
+
+impl Limits {
+    /// Most nested calls that frames can be numbered for.
+    pub const MAX_CALL_FRAMES: u32 = u8::MAX as u32;
+
+    /// The same budgets, none beyond what the verifier's own numbers can express.
+    #[must_use]
+    pub(crate) fn expressible(&self) -> Self {
+        Self { call_frames: self.call_frames.min(Self::MAX_CALL_FRAMES), ..self.clone() }
+    }
 }
 
 impl Default for Limits {

@@ -24,15 +24,16 @@ fn object(described: &Described, form: &TokenStream, fields: &[Member]) -> Token
     quote! {
         const _: () = {
             #import
-            impl __p::BtfType for #ident {
+            unsafe impl __p::BtfType for #ident {
                 const EXPR: __p::TypeExpr = __p::TypeExpr::named(<Self as __p::BtfObject>::KEY);
             }
-            impl __p::BtfObject for #ident {
+            unsafe impl __p::BtfObject for #ident {
                 const KEY: __p::TypeKey = __p::TypeKey::in_module(__p::core::module_path!(), #rust_name);
             }
             #register
-            static __DECL: __p::TypeDecl =
-                __p::TypeDecl::object::<#ident>(__p::place!(), __p::TypeForm::#form, #name, #doc, &[#(#members),*]);
+            static __DECL: __p::Linked<__p::TypeDecl> = unsafe {
+                __p::Linked::new(__p::TypeDecl::object::<#ident>(__p::place!(), __p::TypeForm::#form, #name, #doc, &[#(#members),*]))
+            };
         };
     }
 }
@@ -63,7 +64,7 @@ fn enumeration(described: &Described, repr: &Ident, variants: &[Ident]) -> Token
             #import
             const __KEY: __p::TypeKey = __p::TypeKey::in_module(__p::core::module_path!(), #rust_name);
             const __BITS: &[u64] = &[#(#ident::#variants as #repr as u64),*];
-            impl __p::BtfType for #ident {
+            unsafe impl __p::BtfType for #ident {
                 const EXPR: __p::TypeExpr = __p::TypeExpr::named(__KEY);
                 const ACCESS: __p::AccessDecl = __p::AccessDecl::ReadOnly;
             }
@@ -81,8 +82,9 @@ fn enumeration(described: &Described, repr: &Ident, variants: &[Ident]) -> Token
             impl __p::OpArg for #ident { type Via = __p::ViaEnum; }
             impl __p::OpRet for #ident { type Via = __p::ViaEnum; }
             #register
-            static __DECL: __p::TypeDecl =
-                __p::TypeDecl::enumeration::<#ident>(__p::place!(), __KEY, #name, #doc, &__p::enumerators(&[#(#names),*], __BITS));
+            static __DECL: __p::Linked<__p::TypeDecl> = unsafe {
+                __p::Linked::new(__p::TypeDecl::enumeration::<#ident>(__p::place!(), __KEY, #name, #doc, &__p::enumerators(&[#(#names),*], __BITS)))
+            };
         };
     }
 }

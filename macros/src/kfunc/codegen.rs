@@ -39,7 +39,7 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
             }
             const __SIG: __p::Signature<#count> = #signature;
             #register
-            static __DECL: __p::KfuncDecl = __p::draft(__p::place!(), &__SIG, __p::Tie::#tie) #(#options)* .done();
+            static __DECL: __p::Linked<__p::KfuncDecl> = unsafe { __p::draft(__p::place!(), &__SIG, __p::Tie::#tie) #(#options)* .linked() };
             #agree
         };
     }

@@ -14,11 +14,11 @@ pub(crate) fn codegen(table: &Table) -> TokenStream {
     let rust_name = ident.to_string();
     let mut ops = 0_u32;
     let (mut members, mut methods) = (Vec::new(), Vec::new());
-    for (index, member) in table.members.iter().enumerate() {
+    for member in &table.members {
         match &member.op {
             Some(op) => {
                 members.push(op_member(table, member, op, ops));
-                methods.push(method(table, member, op, (index, ops)));
+                methods.push(method(table, member, op, ops));
                 ops += 1;
             }
             None => members.push(data_member(table, member)),
@@ -29,10 +29,11 @@ pub(crate) fn codegen(table: &Table) -> TokenStream {
             #import
             const __MEMBERS: &[__p::OpsMemberDecl] = &[#(#members),*];
             #register
-            static __DECL: __p::StructOpsDecl =
-                __p::StructOpsDecl::new::<#ident>(__p::place!(), __p::TypeKey::in_module(__p::core::module_path!(), #rust_name), #name, #doc, __MEMBERS);
+            static __DECL: __p::Linked<__p::StructOpsDecl> = unsafe {
+                __p::Linked::new(__p::StructOpsDecl::new::<#ident>(__p::place!(), __p::TypeKey::in_module(__p::core::module_path!(), #rust_name), #name, #doc, __MEMBERS))
+            };
             impl __p::StructOpsType for #ident {
-                const DECL: &'static __p::StructOpsDecl = &__DECL;
+                const DECL: &'static __p::Linked<__p::StructOpsDecl> = &__DECL;
                 type Pinned<'a> = __Pinned<'a>;
                 fn pinned<'a>(guard: __p::PinGuard<'a, Self>) -> __Pinned<'a> { __Pinned(guard) }
             }
@@ -80,35 +81,37 @@ fn data_member(table: &Table, member: &Member) -> TokenStream {
     }
 }
 
-fn method(table: &Table, member: &Member, op: &Op, (index, number): (usize, u32)) -> TokenStream {
+fn method(table: &Table, member: &Member, op: &Op, number: u32) -> TokenStream {
     let (field, doc, ret, vis) = (&member.ident, &member.doc, &op.ret, &table.vis);
     let (names, types): (Vec<_>, Vec<_>) = op.args.iter().map(|(name, ty)| (name, ty)).unzip();
     let native = quote!(self.0.native().#field);
-    let (output, from_program, from_native) = match op.native {
-        Native::Always => (quote!(#ret), quote!(ret), quote!((#native)(#(#names),*))),
-        Native::Maybe => (
-            quote!(__p::core::option::Option<#ret>),
-            quote!(__p::core::option::Option::Some(ret)),
-            quote!(match #native {
-                __p::core::option::Option::Some(native) => __p::core::option::Option::Some(native(#(#names),*)),
-                __p::core::option::Option::None => __p::core::option::Option::None,
-            }),
-        ),
+    let output = match op.native {
+        Native::Always => quote!(#ret),
+        Native::Maybe => quote!(__p::core::option::Option<#ret>),
     };
-    let attempt = match op.presence {
-        Presence::Unsupported => quote!(),
-        Presence::Required | Presence::Optional => quote! {
-            if let __p::core::option::Option::Some(ret) =
-                __p::call::<_, #ret, _>(&self.0, #number, __MEMBERS[#index].cfi_hash, || [#(__p::op_value::<#types>(&mut #names)),*])
-            { return #from_program; }
-        },
-    };
-    let mutable = match op.presence {
-        Presence::Unsupported => quote!(),
-        Presence::Required | Presence::Optional => quote!(mut),
+    if op.presence == Presence::Unsupported {
+        let answer = match op.native {
+            Native::Always => quote!((#native)(#(#names),*)),
+            Native::Maybe => quote!(#native.map(|native| native(#(#names),*))),
+        };
+        return quote!(#[doc = #doc] #vis fn #field(&self, #(#names: #types),*) -> #output { #answer });
+    }
+    // The arguments stay here: the native implementation gets them when there is no program, or when it failed.
+    let kept = (0..names.len()).map(syn::Index::from).map(|at| quote!(args.#at));
+    let (program, answer) = match op.native {
+        Native::Always => (quote!(ret), quote!((#native)(#(#kept),*))),
+        Native::Maybe => {
+            (quote!(__p::core::option::Option::Some(ret)), quote!(#native.map(|native| native(#(#kept),*))))
+        }
     };
     quote! {
         #[doc = #doc]
-        #vis fn #field(&self, #(#mutable #names: #types),*) -> #output { #attempt #from_native }
+        #vis fn #field(&self, #(#names: #types),*) -> #output {
+            let mut args = (#(#names,)*);
+            match __p::call::<_, _, #ret>(&self.0, #number, &mut args) {
+                __p::core::option::Option::Some(ret) => #program,
+                __p::core::option::Option::None => #answer,
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! [`KfuncDecl`]: the record of one `#[kfunc]`.
 
 use super::header::{DeclHeader, DeclKind, Place};
+use super::linked::Linked;
 use super::set::{Filter, SetDecl};
 use super::shape::{ArgShape, RetShape};
 
@@ -156,5 +157,14 @@ impl KfuncDraft {
     /// The record.
     pub const fn done(self) -> KfuncDecl {
         self.0
+    }
+
+    /// The record, as the link-time slice holds it.
+    ///
+    /// # Safety
+    /// As for [`Linked::new`].
+    pub const unsafe fn linked(self) -> Linked<KfuncDecl> {
+        // SAFETY: the caller's promise.
+        unsafe { Linked::new(self.0) }
     }
 }

@@ -2,15 +2,9 @@
 
 use opswap_bpf::OpIdx;
 
-use crate::declare::{RetForm, RetShape};
-use crate::struct_ops::{Handover, PinGuard, Returns, StructOpsType};
-use crate::types::{DecodeRet, EncodeArg, OpArg, OpRet, OpValue};
-
-/// One argument as a slot of the context. The caller keeps the value.
-#[inline]
-pub fn op_value<A: OpArg>(value: &mut A) -> OpValue {
-    <A::Via as EncodeArg<A>>::encode(value)
-}
+use crate::declare::{RetForm, RetShape, cfi_hash};
+use crate::struct_ops::{PinGuard, Returns, StructOpsType};
+use crate::types::{DecodeRet, OpArgs, OpRet, gives};
 
 const fn returns(shape: &RetShape) -> Returns {
     match shape.form {
@@ -22,37 +16,23 @@ const fn returns(shape: &RetShape) -> Returns {
 }
 
 /// Calls the program that the pinned version has for operation `op`. `None` when there is none, or when it failed: the native
-/// implementation has to answer.
+/// implementation has to answer, with the arguments, which stay the caller's.
 #[inline]
-pub fn call<T: StructOpsType, R: OpRet, const N: usize>(
+pub fn call<T: StructOpsType, A: OpArgs, R: OpRet>(
     guard: &PinGuard<'_, T>,
     op: u32,
-    hash: u32,
-    values: impl FnOnce() -> [OpValue; N],
+    args: &mut A,
 ) -> Option<R> {
     let entry = guard.program(OpIdx(op))?;
-    let values = values();
-    let mut args = values.map(|value| value.raw());
+    let hash = const { cfi_hash(A::SHAPES, &<R::Via as DecodeRet<R>>::SHAPE) };
     let returns = const { returns(&<R::Via as DecodeRet<R>>::SHAPE) };
-    let given = values.iter().any(|value| value.handover().is_some());
-    let raw = if given || matches!(returns, Returns::Owned) {
-        let mut handovers = [Handover { object: 0, release: nothing }; N];
-        let mut len = 0;
-        for value in &values {
-            if let Some(release) = value.handover() {
-                handovers[len] = Handover { object: value.raw() as usize, release };
-                len += 1;
-            }
-        }
-        entry.call_with(hash, &mut args, &handovers[..len], returns)
+    let (mut slots, given) = args.encode();
+    let raw = if const { gives(A::SHAPES) } || matches!(returns, Returns::Owned) {
+        entry.call_with(hash, slots.as_mut(), given, returns)
     } else {
-        entry.call(hash, &mut args)
+        entry.call(hash, slots.as_mut())
     };
-    // SAFETY: the program was verified against the prototype whose hash the entry carries, which covers the shape of `R`; an owned
-    // reference was taken out of the ledger by `call_with`.
+    // SAFETY: the program was verified against the prototype whose hash the entry carries, and the hash compared with it covers the
+    // shape of `R`; an owned reference was taken out of the ledger by `call_with`.
     unsafe { <R::Via as DecodeRet<R>>::decode(raw.ok()?) }.ok()
 }
-
-/// # Safety
-/// None: it does nothing.
-unsafe fn nothing(_object: usize) {}

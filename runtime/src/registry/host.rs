@@ -1,7 +1,9 @@
 //! The registry's answers to the verifier, to the loader and to the JIT's linker.
 
 use opswap_bpf::btf::{BtfType, compare};
-use opswap_bpf::proto::{FieldAccess, FieldPolicy, KfuncProto, PointerPolicy, StructOpsMemberKind};
+use opswap_bpf::proto::{
+    ArgKind, ArgProto, Demand, FieldAccess, FieldPolicy, KfuncProto, PointerPolicy, StructOpsMemberKind,
+};
 use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, TypeRef};
 use opswap_verifier::Host;
 use opswap_verifier::host::Unavailable;
@@ -49,6 +51,11 @@ impl Host for Registry {
         crate::helpers::proto(id).ok_or(Unavailable::Unknown)
     }
 
+    fn release_of(&self, ty: TypeRef, kind: &ProgramKind) -> Option<&KfuncProto> {
+        let releases = self.kfuncs.iter().filter(|kfunc| kfunc.releases(ty, kind));
+        releases.map(|kfunc| &*kfunc.proto).min_by_key(|proto| proto.args.len())
+    }
+
     fn field(&self, owner: TypeRef, member: u32, _: &ProgramKind) -> FieldPolicy {
         const HIDDEN: FieldPolicy =
             FieldPolicy { access: FieldAccess::Hidden, pointer: PointerPolicy::Untrusted };
@@ -59,6 +66,18 @@ impl Host for Registry {
             }
             BtfSpace::Module(_) | BtfSpace::Program => HIDDEN,
         }
+    }
+}
+
+impl Kfunc {
+    /// Whether a program of this kind gives a reference to a `ty` back with it, and needs nothing else for that: the kfunc that takes
+    /// it first, and no other reference.
+    fn releases(&self, ty: TypeRef, kind: &ProgramKind) -> bool {
+        let owned = |arg: &ArgProto| matches!(arg.kind, ArgKind::Object { demand: Demand::Owned, .. });
+        let this = ArgKind::Object { ty, demand: Demand::Owned };
+        self.proto.args.first().is_some_and(|arg| arg.kind == this)
+            && self.proto.args.iter().filter(|arg| owned(arg)).count() == 1
+            && self.available.allows(kind, &self.proto.name)
     }
 }
 

@@ -315,3 +315,38 @@ fn two_types_of_one_rust_name_are_not_confused() {
         Registry::new(Records { kfuncs: &[], tables: &[], types: &[SMALL, LARGE] }).expect_err("one key");
     assert!(error.to_string().contains("the same Rust name in the same module"), "{error}");
 }
+
+#[test]
+fn the_kfunc_that_releases_is_the_one_that_needs_least() {
+    let both = &[
+        const { arg("peer", object(PEER, DemandDecl::Owned)) },
+        const { arg("other", object(PEER, DemandDecl::Owned)) },
+    ];
+    let second = &[
+        const { arg("flow", object(FLOW, DemandDecl::Owned)) },
+        const { arg("n", object(PEER, DemandDecl::Trusted)) },
+    ];
+    let mut kfuncs = peer_kfuncs().to_vec();
+    kfuncs.extend([kfunc("a_release", both, VOID, Tie::NONE), kfunc("flow_done", second, VOID, Tie::NONE)]);
+    let mut hidden =
+        kfunc("a_private", &[const { arg("peer", object(PEER, DemandDecl::Owned)) }], VOID, Tie::NONE);
+    hidden.programs = &["tracing"];
+    kfuncs.push(hidden);
+    let registry = registry(&kfuncs).expect("sound declarations");
+    let kind = ProgramKind::StructOps { ops: "cong_ops".into(), op: OpIdx(0) };
+    let releases = |name: &str, kind: &ProgramKind| {
+        let ty = TypeRef::host(registry.btf().find_struct(name).expect("it is declared"));
+        registry.release_of(ty, kind).map(|proto| proto.name.clone())
+    };
+    assert_eq!(releases("peer", &kind).as_deref(), Some("peer_release"));
+    assert_eq!(releases("flow", &kind).as_deref(), Some("flow_done"));
+    assert_eq!(releases("peer", &ProgramKind::Named("tracing".into())).as_deref(), Some("a_private"));
+    assert_eq!(releases("cong_ops", &kind), None);
+}
+
+#[test]
+fn declarations_that_nobody_vouches_for_cannot_be_called() {
+    let registry = registry(&peer_kfuncs()).expect("sound declarations");
+    let id = registry.kfunc_named("peer_of").expect("it is declared");
+    assert_eq!(registry.kfunc_addr(id), None);
+}

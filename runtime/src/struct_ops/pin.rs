@@ -4,7 +4,7 @@
 //! own Rust types and pass the hash of its prototype, which [`OpEntry::call`] compares with the one in front of the code.
 
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -143,7 +143,7 @@ impl OpEntry<'_> {
     /// The program did not run to its end (or, if the hash is not the entry's, not at all). What it owned was released, the
     /// table was ejected from the slot, and [`Link::fault`](super::Link::fault) tells why.
     #[inline(always)]
-    pub(crate) fn call<const N: usize>(&self, hash: u32, args: &mut [u64; N]) -> Result<u64, Faulted> {
+    pub(crate) fn call(&self, hash: u32, args: &mut [MaybeUninit<u64>]) -> Result<u64, Faulted> {
         // A clean run owns nothing and has nothing on the heap: its drop is skipped.
         let run = ManuallyDrop::new(Run::new(self.cell.program()));
         let value = self.enter(&run, hash, args);
@@ -155,15 +155,15 @@ impl OpEntry<'_> {
     /// # Errors
     /// As for `call`. References in `given` that the program had not passed on were released.
     #[inline]
-    pub(crate) fn call_with<const N: usize>(
+    pub(crate) fn call_with(
         &self,
         hash: u32,
-        args: &mut [u64; N],
-        given: &[Handover],
+        args: &mut [MaybeUninit<u64>],
+        given: impl IntoIterator<Item = Option<Handover>>,
         returns: Returns,
     ) -> Result<u64, Faulted> {
         let hand_over = |run: &Run<'_>| {
-            for handover in given {
+            for handover in given.into_iter().flatten() {
                 // SAFETY: INVARIANT 3.
                 unsafe { run.own(handover.object, handover.release) };
             }
@@ -181,10 +181,10 @@ impl OpEntry<'_> {
     /// # Errors
     /// As for `call`; or `R0` held no value of `R`. References that were handed over and not passed on were released.
     #[inline]
-    pub(crate) fn call_in<R, const N: usize>(
+    pub(crate) fn call_in<R>(
         &self,
         hash: u32,
-        args: &mut [u64; N],
+        args: &mut [MaybeUninit<u64>],
         prepare: impl FnOnce(&Run<'_>),
         decode: impl FnOnce(u64, &Run<'_>) -> Result<R, u64>,
     ) -> Result<R, Faulted> {
@@ -202,7 +202,7 @@ impl OpEntry<'_> {
     }
 
     #[inline(always)]
-    fn enter<const N: usize>(&self, run: &Run<'_>, hash: u32, args: &mut [u64; N]) -> u64 {
+    fn enter(&self, run: &Run<'_>, hash: u32, args: &mut [MaybeUninit<u64>]) -> u64 {
         // SAFETY: by INVARIANT 2 and `OpCell`'s own, `code` is an entry of a program that `version` keeps mapped, and the guard
         // behind `'g` keeps `version` alive.
         let entry = unsafe { Entry::new(self.code) };

@@ -7,7 +7,7 @@
 use opswap_bpf::Program;
 use opswap_bpf::proto::{StructOpsMember, StructOpsProto};
 
-use crate::declare::StructOpsDecl;
+use crate::declare::{Linked, StructOpsDecl};
 use crate::struct_ops::instrument::Instrument;
 use crate::struct_ops::pin::PinGuard;
 use crate::struct_ops::pinned::PinnedTable;
@@ -195,7 +195,7 @@ pub trait StructOps: StructOpsType {
 #[doc(hidden)]
 pub trait StructOpsType: Sized + Send + Sync + 'static {
     /// The declaration in the registry.
-    const DECL: &'static StructOpsDecl;
+    const DECL: &'static Linked<StructOpsDecl>;
 
     /// Typed wrapper of a pinned slot: one method an operation.
     type Pinned<'a>: PinnedTable<Table = Self>;

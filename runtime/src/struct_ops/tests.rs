@@ -20,7 +20,7 @@ use super::image::Image;
 use super::pin::PinGuard;
 use super::table::{Refusal, StructOps, StructOpsType, TableView};
 use super::{Link, PinnedTable, Prepared, Slot};
-use crate::declare::{DeclHeader, DeclKind, Place, StructOpsDecl, TypeKey};
+use crate::declare::{DeclHeader, DeclKind, Linked, Place, StructOpsDecl, TypeKey};
 use crate::enter::EntryAddr;
 use crate::loader::LinkKind;
 use crate::program::ProgramCore;
@@ -115,7 +115,10 @@ struct Ops {
     answer: fn() -> u64,
 }
 
-static DECL: StructOpsDecl = StructOpsDecl {
+// SAFETY: the table has no members of which anything could be said.
+static DECL: Linked<StructOpsDecl> = unsafe { Linked::new(TABLE) };
+
+const TABLE: StructOpsDecl = StructOpsDecl {
     header: DeclHeader::new(DeclKind::StructOps, size_of::<StructOpsDecl>()),
     place: Place { module: module_path!(), file: file!(), line: line!(), column: 1 },
     key: TypeKey(1),
@@ -148,7 +151,7 @@ impl PinnedTable for Pinned<'_> {
 }
 
 impl StructOpsType for Ops {
-    const DECL: &'static StructOpsDecl = &DECL;
+    const DECL: &'static Linked<StructOpsDecl> = &DECL;
     type Pinned<'a> = Pinned<'a>;
 
     fn pinned<'a>(guard: PinGuard<'a, Self>) -> Pinned<'a> {

@@ -8,7 +8,7 @@ use crate::run::Run;
     message = "a kfunc cannot take a `{Self}`",
     label = "no BPF program can pass this",
     note = "kfuncs take numbers, `bool`, `&T`, `&mut T` and `KRef<T>` of types with `#[derive(opswap::Btf)]`, `Option` of these \
-            pointers, `&[u8]`, `&mut [u8]`, `&CStr` and the marker types of `opswap`"
+            pointers, `&[u8]`, `&mut [u8]`, `&mut Out<[u8]>`, `&CStr` and the marker types of `opswap`"
 )]
 pub trait KfuncArg: Sized {
     /// Who converts it.
@@ -18,7 +18,7 @@ pub trait KfuncArg: Sized {
     /// The same type with another lifetime. A kfunc must take its arguments for any lifetime: a program's pointer is valid for the
     /// call and no longer.
     #[doc(hidden)]
-    type At<'x>: KfuncArg;
+    type At<'x>: KfuncArg<Via = Self::Via>;
 }
 
 /// The registers of one argument, as compiled code passed them.
@@ -77,5 +77,10 @@ pub trait Carrier {
 
 impl<A: KfuncArg> Carrier for Carry<A> {
     type At<'x> = A::At<'x>;
-    const SHAPE: ArgShape = <A::Via as Decode<A>>::SHAPE;
+    // Of the very type that is decoded, so that shape and value cannot disagree: no implementation depends on a lifetime.
+    const SHAPE: ArgShape = shape::<A::At<'static>>();
+}
+
+const fn shape<A: KfuncArg>() -> ArgShape {
+    <A::Via as Decode<A>>::SHAPE
 }

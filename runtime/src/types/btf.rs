@@ -11,7 +11,11 @@ use crate::declare::{AccessDecl, IntForm, NullDecl, PointerDecl, TypeExpr, TypeK
     note = "for a type of your own: `#[derive(opswap::Btf)]` with `#[repr(C)]`",
     note = "to keep a field from programs: `#[btf(skip)]`"
 )]
-pub trait BtfType {
+///
+/// # Safety
+/// The type has the layout of `EXPR`; any bytes that `ACCESS` lets programs write are a value of it; a pointer in it is what `POINTER`
+/// and `NULL` say.
+pub unsafe trait BtfType {
     /// Its C type.
     #[doc(hidden)]
     const EXPR: TypeExpr;
@@ -32,7 +36,10 @@ pub trait BtfType {
     label = "not a type that programs know",
     note = "derive it: `#[derive(opswap::Btf)]` with `#[repr(C)]`"
 )]
-pub trait BtfObject: BtfType + Sized + 'static {
+///
+/// # Safety
+/// `KEY` is of this type and no other.
+pub unsafe trait BtfObject: BtfType + Sized + 'static {
     /// Its key.
     #[doc(hidden)]
     const KEY: TypeKey;
@@ -40,7 +47,8 @@ pub trait BtfObject: BtfType + Sized + 'static {
 
 macro_rules! plain_numbers {
     ($($ty:ty: $form:ident),*) => {$(
-        impl BtfType for $ty {
+        // SAFETY: a primitive number.
+        unsafe impl BtfType for $ty {
             const EXPR: TypeExpr = TypeExpr::int(size_of::<$ty>() as u32, IntForm::$form);
         }
     )*};
@@ -51,18 +59,20 @@ plain_numbers!(
     i8: Signed, i16: Signed, i32: Signed, i64: Signed, i128: Signed, isize: Signed
 );
 
-impl BtfType for f32 {
+// SAFETY: a primitive number.
+unsafe impl BtfType for f32 {
     const EXPR: TypeExpr = TypeExpr::float(4);
 }
 
-impl BtfType for f64 {
+// SAFETY: a primitive number.
+unsafe impl BtfType for f64 {
     const EXPR: TypeExpr = TypeExpr::float(8);
 }
 
 macro_rules! numbers_with_invariants {
     ($($ty:ty: $form:ident),*) => {$(
-        /// Some bytes are no value of this type, so programs may only read it.
-        impl BtfType for $ty {
+        // SAFETY: the layout of a number. Some bytes are no value of this type, so programs may only read it.
+        unsafe impl BtfType for $ty {
             const EXPR: TypeExpr = TypeExpr::int(size_of::<$ty>() as u32, IntForm::$form);
             const ACCESS: AccessDecl = AccessDecl::ReadOnly;
         }
@@ -77,13 +87,15 @@ numbers_with_invariants!(
     std::num::NonZeroI64: Signed, std::num::NonZeroIsize: Signed
 );
 
-impl<T: BtfType, const N: usize> BtfType for [T; N] {
+// SAFETY: `T`'s promise, `N` times one after the other.
+unsafe impl<T: BtfType, const N: usize> BtfType for [T; N] {
     const EXPR: TypeExpr = T::EXPR.array(N);
     const ACCESS: AccessDecl = T::ACCESS;
     const POINTER: PointerDecl = T::POINTER;
     const NULL: NullDecl = T::NULL;
 }
 
-impl BtfType for std::ffi::c_void {
+// SAFETY: `void`: it stands behind pointers only.
+unsafe impl BtfType for std::ffi::c_void {
     const EXPR: TypeExpr = TypeExpr::VOID;
 }

@@ -12,7 +12,8 @@ use super::kref::KRef;
 
 macro_rules! borrowed_pointers {
     ($([$($generics:tt)*] $ty:ty: $null:ident),* $(,)?) => {$(
-        impl<$($generics)*> BtfType for $ty {
+        // SAFETY: a pointer to a live `T` (or NULL in an `Option`) for as long as the struct around it; programs may only read it.
+        unsafe impl<$($generics)*> BtfType for $ty {
             const EXPR: TypeExpr = T::EXPR.ptr();
             const ACCESS: AccessDecl = AccessDecl::ReadOnly;
             const POINTER: PointerDecl = PointerDecl::Borrowed;
@@ -30,24 +31,28 @@ borrowed_pointers!(
     [T: BtfObject] Option<KRef<T>>: Nullable,
 );
 
-impl<T: BtfType> BtfType for *const T {
+// SAFETY: an address that programs may only read, and of which nothing is said.
+unsafe impl<T: BtfType> BtfType for *const T {
     const EXPR: TypeExpr = T::EXPR.constant().ptr();
     const ACCESS: AccessDecl = AccessDecl::ReadOnly;
 }
 
-impl<T: BtfType> BtfType for *mut T {
+// SAFETY: as for `*const T`.
+unsafe impl<T: BtfType> BtfType for *mut T {
     const EXPR: TypeExpr = T::EXPR.ptr();
     const ACCESS: AccessDecl = AccessDecl::ReadOnly;
 }
 
-impl<T: CellValue + BtfType> BtfType for BpfCell<T> {
+// SAFETY: a cell has the layout of its number (`repr(transparent)` over its atomic); any bytes are a value.
+unsafe impl<T: CellValue + BtfType> BtfType for BpfCell<T> {
     const EXPR: TypeExpr = T::EXPR;
     const ACCESS: AccessDecl = AccessDecl::Shared;
 }
 
 macro_rules! atomics {
     ($($ty:ty: $form:ident),*) => {$(
-        impl BtfType for $ty {
+        // SAFETY: an atomic has the layout of its number; any bytes are a value.
+        unsafe impl BtfType for $ty {
             const EXPR: TypeExpr = TypeExpr::int(size_of::<$ty>() as u32, IntForm::$form);
             const ACCESS: AccessDecl = AccessDecl::Shared;
         }
@@ -61,8 +66,8 @@ atomics!(
     atomic::AtomicI64: Signed, atomic::AtomicIsize: Signed
 );
 
-/// Two of its 256 bytes are values, so programs may only read it.
-impl BtfType for atomic::AtomicBool {
+// SAFETY: one byte. Two of its 256 patterns are values, so programs may only read it.
+unsafe impl BtfType for atomic::AtomicBool {
     const EXPR: TypeExpr = TypeExpr::int(1, IntForm::Bool);
     const ACCESS: AccessDecl = AccessDecl::ReadOnly;
 }

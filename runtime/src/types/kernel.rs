@@ -29,7 +29,8 @@ macro_rules! kernel_types {
             _opaque: $cells,
         }
 
-        impl BtfType for $name {
+        // SAFETY: the size and alignment of the kernel's type; programs reach nothing in it.
+        unsafe impl BtfType for $name {
             const EXPR: TypeExpr = TypeExpr::kernel(KernelType::$name);
             const ACCESS: AccessDecl = AccessDecl::Hidden;
         }

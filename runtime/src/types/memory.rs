@@ -3,7 +3,6 @@
 //! The verifier proves that the bytes are there. Alignment is checked here: compiled programs may use any address.
 
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
 use std::ptr;
 use std::slice;
 
@@ -30,7 +29,7 @@ const fn align_of_u32<T>() -> u32 {
     align
 }
 
-const fn fixed<T: BtfType>(mem: MemRule) -> ArgShape {
+pub(super) const fn fixed<T: BtfType>(mem: MemRule) -> ArgShape {
     let mut shape = ArgShape::new(ArgForm::Memory, T::EXPR);
     shape.mem = mem;
     shape.bytes = bytes_of::<T>();
@@ -38,7 +37,7 @@ const fn fixed<T: BtfType>(mem: MemRule) -> ArgShape {
     shape
 }
 
-const fn slice_of<T>(ty: TypeExpr, mem: MemRule, size: SizeDecl) -> ArgShape {
+pub(super) const fn slice_of<T>(ty: TypeExpr, mem: MemRule, size: SizeDecl) -> ArgShape {
     let mut shape = ArgShape::new(ArgForm::Slice, ty);
     shape.mem = mem;
     shape.size = size;
@@ -49,7 +48,7 @@ const fn slice_of<T>(ty: TypeExpr, mem: MemRule, size: SizeDecl) -> ArgShape {
 }
 
 /// A slice of bytes is `void *` to C; one of numbers is a pointer to them.
-const fn element<T: BtfType>() -> TypeExpr {
+pub(super) const fn element<T: BtfType>() -> TypeExpr {
     if size_of::<T>() == 1 { TypeExpr::VOID } else { T::EXPR }
 }
 
@@ -60,7 +59,7 @@ fn pointer<T>(raw: Raw<'_>) -> Result<*mut T, u64> {
 }
 
 /// Start and number of elements. The size in bytes is a C `u32`; a part of an element at the end is refused.
-fn elements<T>(raw: Raw<'_>) -> Result<(*mut T, usize), u64> {
+pub(super) fn elements<T>(raw: Raw<'_>) -> Result<(*mut T, usize), u64> {
     let bytes = raw.second as u32 as usize;
     if bytes == 0 {
         return Ok((ptr::dangling_mut(), 0));
@@ -139,31 +138,6 @@ unsafe impl<T: Pod> PointeeMut for [T] {
     unsafe fn exclusive<'a>(raw: Raw<'_>) -> Result<&'a mut Self, u64> {
         let (start, len) = elements::<T>(raw)?;
         // SAFETY: as for `shared`, and no other argument overlaps it: the shim checks that.
-        Ok(unsafe { slice::from_raw_parts_mut(start, len) })
-    }
-}
-
-// SAFETY: as for `[T]`; nothing is asked of the bytes' values.
-unsafe impl<T: Pod> Pointee for [MaybeUninit<T>] {
-    const SHARED: ArgShape = slice_of::<T>(element::<T>().constant(), MemRule::Read, SizeDecl::Bounded);
-
-    unsafe fn shared<'a>(raw: Raw<'_>) -> Result<&'a Self, u64> {
-        let (start, len) = elements::<MaybeUninit<T>>(raw)?;
-        // SAFETY: aligned, and the shape asks for that many readable bytes.
-        Ok(unsafe { slice::from_raw_parts(start, len) })
-    }
-}
-
-// SAFETY: as for `[T]`; the memory need not be initialised, and the shim fills it before the call, so that it is afterwards.
-unsafe impl<T: Pod> PointeeMut for [MaybeUninit<T>] {
-    const EXCLUSIVE: ArgShape = slice_of::<T>(element::<T>(), MemRule::Uninit, SizeDecl::Bounded);
-
-    unsafe fn exclusive<'a>(raw: Raw<'_>) -> Result<&'a mut Self, u64> {
-        let (start, len) = elements::<MaybeUninit<T>>(raw)?;
-        // SAFETY: aligned, and the shape asks for that many writable bytes. Zeroed first: the program may read all of them after
-        // the call, whatever the callee has written.
-        unsafe { ptr::write_bytes(start, 0, len) };
-        // SAFETY: as above, and no other argument overlaps it: the shim checks that.
         Ok(unsafe { slice::from_raw_parts_mut(start, len) })
     }
 }

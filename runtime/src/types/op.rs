@@ -1,7 +1,10 @@
 //! [`OpArg`] and [`OpRet`]: what the host may pass to an operation, and what it may get back.
 
-use crate::declare::{ArgShape, RetShape};
+use std::mem::MaybeUninit;
+
+use crate::declare::{ArgForm, ArgShape, DemandDecl, RetShape};
 use crate::run::Release;
+use crate::struct_ops::Handover;
 
 /// A type that an operation may take as a parameter.
 #[diagnostic::on_unimplemented(
@@ -16,11 +19,12 @@ pub trait OpArg: Sized {
     type Via: EncodeArg<Self>;
 }
 
-/// One slot of an operation's context, and the reference that comes with it.
+/// One argument of an operation: a slot of its context or two, and the reference that comes with it.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct OpValue {
     raw: u64,
+    second: u64,
     owned: Option<Release>,
 }
 
@@ -28,7 +32,7 @@ impl OpValue {
     /// A number, or a pointer that is lent.
     #[inline]
     pub(crate) const fn plain(raw: u64) -> Self {
-        Self { raw, owned: None }
+        Self { raw, second: 0, owned: None }
     }
 
     /// A pointer to an object of which a reference is handed over.
@@ -37,19 +41,7 @@ impl OpValue {
     /// `release(object)` must be sound exactly once, on this thread.
     #[inline]
     pub(crate) const unsafe fn owned(object: usize, release: Release) -> Self {
-        Self { raw: object as u64, owned: Some(release) }
-    }
-
-    /// What the program reads from the slot.
-    #[inline]
-    pub(crate) const fn raw(&self) -> u64 {
-        self.raw
-    }
-
-    /// The reference that comes with it.
-    #[inline]
-    pub(crate) const fn handover(&self) -> Option<Release> {
-        self.owned
+        Self { raw: object as u64, second: 0, owned: Some(release) }
     }
 }
 
@@ -65,6 +57,89 @@ pub unsafe trait EncodeArg<T> {
     /// The slot. The caller keeps the value for the native implementation, in case the program fails: pointers are lent, and of an
     /// owned reference a second one is handed over.
     fn encode(value: &mut T) -> OpValue;
+}
+
+/// All arguments of an operation: a tuple of [`OpArg`]s. Their shapes come from the very types whose values are encoded, and the hash
+/// with which the operation is entered comes from the shapes: a call cannot pass what the program was not verified for.
+#[doc(hidden)]
+pub trait OpArgs: sealed::Tuple {
+    /// By argument.
+    const SHAPES: &'static [ArgShape];
+    /// Two slots an argument, of which the first so many as the shapes ask for are filled in.
+    type Slots: AsMut<[MaybeUninit<u64>]>;
+    /// What may be handed over, by argument.
+    type Given: IntoIterator<Item = Option<Handover>>;
+
+    /// The context.
+    fn encode(&mut self) -> (Self::Slots, Self::Given);
+}
+
+mod sealed {
+    /// Keeps [`super::OpArgs`] in this file.
+    pub trait Tuple {}
+}
+
+/// Whether a call with such arguments may hand over references.
+pub(crate) const fn gives(shapes: &[ArgShape]) -> bool {
+    let mut at = 0;
+    while at < shapes.len() {
+        if matches!(shapes[at].form, ArgForm::Object) && matches!(shapes[at].demand, DemandDecl::Owned) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// Appends the slots of one argument; gives the reference that comes with it.
+#[inline(always)]
+fn append(value: OpValue, regs: u8, slots: &mut [MaybeUninit<u64>], at: &mut usize) -> Option<Handover> {
+    slots[*at].write(value.raw);
+    if regs == 2 {
+        slots[*at + 1].write(value.second);
+    }
+    *at += usize::from(regs);
+    let release = value.owned?;
+    Some(Handover { object: value.raw as usize, release })
+}
+
+macro_rules! tuples {
+    ($($count:literal ($($arg:ident $index:tt),*);)*) => {$(
+        impl<$($arg: OpArg),*> sealed::Tuple for ($($arg,)*) {}
+
+        impl<$($arg: OpArg),*> OpArgs for ($($arg,)*) {
+            const SHAPES: &'static [ArgShape] = &[$(<$arg::Via as EncodeArg<$arg>>::SHAPE),*];
+            type Slots = [MaybeUninit<u64>; 2 * $count];
+            type Given = [Option<Handover>; $count];
+
+            #[inline(always)]
+            fn encode(&mut self) -> (Self::Slots, Self::Given) {
+                let mut _slots = [const { MaybeUninit::uninit() }; 2 * $count];
+                let mut _at = 0;
+                let given = [$({
+                    let value = <$arg::Via as EncodeArg<$arg>>::encode(&mut self.$index);
+                    append(value, const { <$arg::Via as EncodeArg<$arg>>::SHAPE.regs }, &mut _slots, &mut _at)
+                }),*];
+                (_slots, given)
+            }
+        }
+    )*};
+}
+
+tuples! {
+    0 ();
+    1 (A 0);
+    2 (A 0, B 1);
+    3 (A 0, B 1, C 2);
+    4 (A 0, B 1, C 2, D 3);
+    5 (A 0, B 1, C 2, D 3, E 4);
+    6 (A 0, B 1, C 2, D 3, E 4, G 5);
+    7 (A 0, B 1, C 2, D 3, E 4, G 5, H 6);
+    8 (A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7);
+    9 (A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8);
+    10 (A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, L 9);
+    11 (A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, L 9, M 10);
+    12 (A 0, B 1, C 2, D 3, E 4, G 5, H 6, I 7, J 8, L 9, M 10, N 11);
 }
 
 /// A type that an operation may return.

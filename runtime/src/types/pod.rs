@@ -6,7 +6,7 @@ use super::btf::BtfType;
 #[diagnostic::on_unimplemented(
     message = "a program cannot pass a `{Self}` as plain memory: not every pattern of bytes is a value of it",
     label = "not plain data",
-    note = "numbers and arrays of numbers are plain data"
+    note = "numbers and arrays of numbers are plain data; for memory that the program need not have initialised take `&mut Out<[u8]>`"
 )]
 pub trait Pod: BtfType + Copy + sealed::Plain + 'static {}
 

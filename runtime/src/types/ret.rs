@@ -22,7 +22,7 @@ pub trait KfuncRet: Sized {
 
     /// The same type with another lifetime.
     #[doc(hidden)]
-    type At<'x>: KfuncRet;
+    type At<'x>: KfuncRet<Via = Self::Via>;
 }
 
 /// The result of a kfunc as its arguments' lifetime varies.
@@ -61,12 +61,17 @@ pub struct Fixed<R>(std::marker::PhantomData<R>);
 
 impl<R: KfuncRet> RetFamily for Tied<R> {
     type At<'x> = R::At<'x>;
-    const SHAPE: RetShape = <R::Via as Encode<R>>::SHAPE;
+    // Of the very type that is encoded.
+    const SHAPE: RetShape = shape::<R::At<'static>>();
 }
 
 impl<R: KfuncRet + 'static> RetFamily for Fixed<R> {
     type At<'x> = R;
     const SHAPE: RetShape = <R::Via as Encode<R>>::SHAPE;
+}
+
+const fn shape<R: KfuncRet>() -> RetShape {
+    <R::Via as Encode<R>>::SHAPE
 }
 
 /// Converts a `T` to what `R0` holds.

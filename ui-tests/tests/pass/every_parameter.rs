@@ -1,9 +1,8 @@
 //! Each row of the table of parameters.
 
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
 
-use opswap::{Btf, CallSite, Const, ConstSize, Ignored, KRef, KptrSlot, Map, MapOf, Rcu, kfunc};
+use opswap::{Btf, CallSite, Const, ConstSize, Ignored, KRef, KptrSlot, Map, MapOf, Out, Rcu, kfunc};
 
 #[derive(Btf)]
 #[repr(C)]
@@ -64,8 +63,8 @@ fn words(from: &[u32]) -> u32 {
 }
 
 #[kfunc]
-fn fresh(to: &mut [MaybeUninit<u8>]) {
-    to.fill(MaybeUninit::new(1));
+fn fresh(to: &mut Out<[u8]>) {
+    to.fill(1);
 }
 
 #[kfunc]

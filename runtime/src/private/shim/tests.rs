@@ -24,11 +24,13 @@ struct Flow {
     cwnd: u32,
 }
 
-impl BtfType for Flow {
+// SAFETY: no program sees it.
+unsafe impl BtfType for Flow {
     const EXPR: TypeExpr = TypeExpr::named(TypeKey(1));
 }
 
-impl BtfObject for Flow {
+// SAFETY: no other type in this test has the key 1.
+unsafe impl BtfObject for Flow {
     const KEY: TypeKey = TypeKey(1);
 }
 
@@ -192,6 +194,21 @@ fn memory_that_is_written_overlaps_nothing() {
     assert_eq!(memory, [5, 6, 7, 8, 5, 6, 7, 8]);
     let start = memory.as_mut_ptr().expose_provenance() as u64;
     assert_eq!(run_of(|run| call(&sig, &[start, 4, start + 3, 4], run)), bad("b", start + 3));
+}
+
+#[test]
+fn memory_to_fill_in_holds_zeroes_before_anything_is_written() {
+    fn fill(a: &mut crate::types::Out<[u16]>) {
+        assert!(a.iter().all(|word| *word == 0));
+        a[1] = 7;
+    }
+    let sig = kfunc1::<Test, _, In<&mut crate::types::Out<[u16]>>, Out<()>>(fill);
+    let mut memory = [0xdead_u16; 4];
+    let start = memory.as_mut_ptr().expose_provenance() as u64;
+    assert_eq!(run_of(|run| call(&sig, &[start, 6], run)), Ok(0));
+    assert_eq!(memory, [0, 7, 0, 0xdead]);
+    let start = memory.as_mut_ptr().expose_provenance() as u64;
+    assert_eq!(run_of(|run| call(&sig, &[start + 1, 2], run)), bad("a", start + 1), "misaligned");
 }
 
 #[test]
