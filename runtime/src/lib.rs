@@ -6,6 +6,7 @@ mod enter;
 mod error;
 pub mod header;
 pub mod helpers;
+pub mod initcall;
 mod interpret;
 pub mod loader;
 pub mod maps;
@@ -29,6 +30,7 @@ pub use opswap_verifier as verifier;
 
 pub use declare::{Filter, FilterVerdict, SetDecl as KfuncSet};
 pub use error::{AttachError, LoadError, MapError, RunError, TableError};
+pub use initcall::{InitLevel, Registrar};
 pub use maps::{Map, UpdateMode};
 pub use module::{Module, ModuleError, ModuleLink};
 pub use object::Object;

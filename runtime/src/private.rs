@@ -15,6 +15,7 @@ mod raw;
 mod shim;
 
 pub use core;
+pub use inventory;
 pub use linkme;
 
 pub use crate::__place as place;
@@ -24,6 +25,7 @@ pub use crate::declare::{
     MemberDecl, OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, Tie,
     TypeDecl, TypeExpr, TypeForm, TypeKey, cfi_hash,
 };
+pub use crate::initcall::InitcallDecl;
 pub use crate::module::{HostAllocator, ModuleDecl, attach_point};
 pub use crate::registry::{OPSWAP_KFUNCS, OPSWAP_STRUCT_OPS, OPSWAP_TYPES};
 pub use crate::struct_ops::PinGuard;

@@ -37,6 +37,7 @@ use opswap_bpf::{Btf, BtfId, KfuncId};
 use opswap_jit::CodeAddr;
 
 use crate::declare::{DiskRecords, KfuncDecl, Linked, Place, StructOpsDecl, TypeDecl};
+use crate::initcall::{self, RegisteredSet};
 use crate::module::loaded::{self, Loaded, Owner};
 
 use available::Availability;
@@ -165,22 +166,28 @@ pub struct Registry {
 struct Part<'r> {
     owner: Owner,
     records: Records<'r>,
+    /// What its initcalls registered.
+    sets: &'r [RegisteredSet],
 }
 
 impl Registry {
-    /// Everything that was linked into this program, and what the loaded modules declare.
+    /// Everything that was linked into this program, and what the loaded modules declare. The first time, initcalls run.
     ///
     /// # Errors
-    /// Two declarations contradict each other; both places are named.
+    /// Two declarations contradict each other (both places are named), or an initcall failed.
     pub fn collect() -> Result<Self, RegistryError> {
         Self::collect_with(&loaded::all())
     }
 
     /// Everything that was linked into this program, and what these modules declare.
     pub(crate) fn collect_with(modules: &[Arc<Loaded>]) -> Result<Self, RegistryError> {
-        let application = Part { owner: Owner::default(), records: Records::linked() };
-        let modules =
-            modules.iter().map(|module| Part { owner: Owner::module(module), records: module.records });
+        let sets = initcall::registered().map_err(|problem| RegistryError::Initcall { problem })?;
+        let application = Part { owner: Owner::default(), records: Records::linked(), sets };
+        let modules = modules.iter().map(|module| Part {
+            owner: Owner::module(module),
+            records: module.records,
+            sets: &module.sets,
+        });
         let registry = Self::of_parts([application].into_iter().chain(modules))?;
         Ok(Self { origin: Origin::Linked, ..registry })
     }
@@ -195,7 +202,7 @@ impl Registry {
     /// # Errors
     /// Two declarations contradict each other, or one cannot be expressed; the places are named.
     pub fn new(records: Records<'_>) -> Result<Self, RegistryError> {
-        let mut registry = Self::of_parts([Part { owner: Owner::default(), records }])?;
+        let mut registry = Self::of_parts([Part { owner: Owner::default(), records, sets: &[] }])?;
         registry.kfuncs.iter_mut().for_each(|kfunc| kfunc.addr = None);
         Ok(registry)
     }
@@ -206,12 +213,12 @@ impl Registry {
         let mut types = types::Types::default();
         let (mut kfuncs, mut tables) = (Declared::new("kfunc"), Declared::new("struct_ops"));
         let mut ends = Vec::new();
-        for Part { owner, records } in parts {
-            types.declare(records.types)?;
-            let own = kfuncs.add(records.kfuncs, |decl| (decl.name, decl.place))?;
-            kfuncs.lowered.extend(functions::lower(own, &owner, &mut types)?);
-            let own = tables.add(records.tables, |decl| (decl.name, decl.place))?;
-            tables.lowered.extend(tables::lower(own, &owner, &mut types)?);
+        for part in parts {
+            types.declare(part.records.types)?;
+            let own = kfuncs.add(part.records.kfuncs, |decl| (decl.name, decl.place))?;
+            kfuncs.lowered.extend(functions::lower(&own, &part, &mut types)?);
+            let own = tables.add(part.records.tables, |decl| (decl.name, decl.place))?;
+            tables.lowered.extend(tables::lower(&own, &part.owner, &mut types)?);
             ends.push(types.len());
         }
         let (mut kfuncs, mut tables) = (kfuncs.lowered, tables.lowered);

@@ -157,6 +157,8 @@ fn types_continue_those_of_the_application() {
         let id = both.kfunc_named(name).expect("declared");
         both.kfuncs()[id.index()].module().map(str::to_owned)
     };
+    let id = both.kfunc_named("module_registered").expect("declared");
+    assert_eq!(both.kfuncs()[id.index()].sets(), ["module_set"], "the module's initcall ran");
     assert_eq!((of("module_add").as_deref(), of("counter_add")), (Some("ui"), None));
     module.unload().expect("nothing is left");
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::slots::AttachPoint;
 use crate::declare::Place;
+use crate::initcall::{self, RegisteredSet};
 use crate::registry::Records;
 
 /// Version of what follows [`Prefix`] in a [`ModuleDecl`], and of how the two sides speak.
@@ -88,6 +89,8 @@ pub struct ModuleDecl {
     pub(crate) allocator: &'static HostAllocator,
     /// The declarations that are linked into the module.
     pub(crate) records: fn() -> Records<'static>,
+    /// Runs the module's initcalls.
+    pub(crate) initcalls: fn() -> Result<Vec<RegisteredSet>, String>,
     /// Makes handles to its slots.
     pub(crate) slots: &'static [fn() -> Arc<dyn AttachPoint>],
 }
@@ -100,8 +103,12 @@ impl ModuleDecl {
         allocator: &'static HostAllocator,
         slots: &'static [fn() -> Arc<dyn AttachPoint>],
     ) -> Self {
-        Self { prefix: Prefix::OWN, name, place, allocator, records: Records::linked, slots }
+        Self { prefix: Prefix::OWN, name, place, allocator, records: Records::linked, initcalls, slots }
     }
+}
+
+fn initcalls() -> Result<Vec<RegisteredSet>, String> {
+    initcall::registered().map(<[RegisteredSet]>::to_vec)
 }
 
 /// An application's allocator, as a module calls it.

@@ -66,6 +66,14 @@ pub enum ModuleError {
         /// The module.
         name: String,
     },
+    /// One of its initcalls failed.
+    #[error("module `{name}`: {problem}")]
+    Initcall {
+        /// The module.
+        name: String,
+        /// Which one, and why.
+        problem: String,
+    },
     /// What it declares contradicts itself, the application or another module.
     #[error("what module `{name}` declares does not fit: {problem}")]
     Declarations {

@@ -11,6 +11,7 @@ use super::error::ModuleError;
 use super::library::Library;
 use super::slots::AttachPoint;
 use super::{check, copy, trial};
+use crate::initcall::RegisteredSet;
 use crate::registry::Records;
 
 /// Users of a module that is gone.
@@ -23,6 +24,8 @@ pub(crate) struct Loaded {
     pub(crate) path: PathBuf,
     /// What it declares, copied. Shims and filters are code of the library: INVARIANT 1: they are called under a [`Hold`] only.
     pub(crate) records: Records<'static>,
+    /// What its initcalls registered; filters are code of the library, as above.
+    pub(crate) sets: Vec<RegisteredSet>,
     pub(crate) btf: Arc<Btf>,
     /// Number of [`Hold`]s; [`GONE`] for good once it is unloaded.
     users: AtomicU32,
@@ -166,10 +169,12 @@ pub(super) unsafe fn load(path: &Path) -> Result<Arc<Loaded>, ModuleError> {
         return Err(ModuleError::AllocatesEarly { name });
     }
     let records = copy::records((decl.records)());
+    let sets = (decl.initcalls)();
+    let sets = sets.map_err(|problem| ModuleError::Initcall { name: name.clone(), problem })?;
     let slots = decl.slots.iter().map(|slot| slot()).collect();
     let loaded = |btf| {
-        let (name, path) = (name.clone(), path.clone());
-        Loaded { name, path, records, btf, users: AtomicU32::new(0), inside: Mutex::new(None) }
+        let (name, path, sets) = (name.clone(), path.clone(), sets.clone());
+        Loaded { name, path, records, sets, btf, users: AtomicU32::new(0), inside: Mutex::new(None) }
     };
     let btf = {
         let registry = trial(&Arc::new(loaded(Arc::default())), &list);

@@ -3,6 +3,7 @@
 use opswap_bpf::ProgramKind;
 
 use crate::declare::{Filter, FilterVerdict, KfuncDecl};
+use crate::initcall::RegisteredSet;
 
 /// A list of kinds of programs, and a further condition.
 #[derive(Clone, Debug)]
@@ -55,8 +56,8 @@ pub(super) struct Availability {
 }
 
 impl Availability {
-    /// As declared: by the kfunc itself, and by the sets it is in. Without either, every program may call it.
-    pub(super) fn of(decl: &KfuncDecl) -> Self {
+    /// As declared: by the kfunc itself, and by the sets it is in, `registered` ones as well. Without any, every program may call it.
+    pub(super) fn of(decl: &KfuncDecl, registered: &[&RegisteredSet]) -> Self {
         let owned = |programs: &[&str]| programs.iter().map(|&word| word.to_owned()).collect();
         let mut lists: Vec<List> = decl
             .sets
@@ -67,6 +68,11 @@ impl Availability {
                 filter: Condition::of(set.filter),
             })
             .collect();
+        lists.extend(registered.iter().map(|set| List {
+            set: Some(set.name.clone()),
+            programs: set.programs.clone(),
+            filter: Condition::of(set.filter),
+        }));
         if !decl.programs.is_empty() || lists.is_empty() {
             lists.push(List { set: None, programs: owned(decl.programs), filter: Condition::None });
         }

@@ -41,6 +41,12 @@ pub enum RegistryError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// An initcall failed, or registered what cannot be.
+    #[error("{problem}")]
+    Initcall {
+        /// Which initcall, and what is wrong.
+        problem: String,
+    },
     /// A record was written by another version of the crate.
     #[error(
         "the declaration of `{name}` at {place} was compiled against another version of opswap; \

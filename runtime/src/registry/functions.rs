@@ -1,5 +1,6 @@
 //! kfuncs: their FUNC in BTF with the tags that Linux and the interface file use, and their contract.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use opswap_bpf::btf::{BtfType, Func};
@@ -13,28 +14,51 @@ use opswap_jit::CodeAddr;
 use super::available::Availability;
 use super::contract::Signature;
 use super::error::RegistryError;
+use super::near::nearest;
 use super::tags::{arg_tag, ret_tag};
 use super::types::{Types, User, check_version};
-use super::{Kfunc, Owner};
+use super::{Kfunc, Owner, Part};
 use crate::declare::{KfuncDecl, Place, RetForm, TrustDecl};
+use crate::initcall::RegisteredSet;
 
 /// Registers that a call has (as Linux 7.2: five, and seven on the stack).
 const MAX_REGISTERS: usize = 12;
 
-/// The kfuncs of one part, in the order given.
+/// The kfuncs of one part, sorted by name as they are given, and the sets that the part's initcalls registered.
 pub(super) fn lower(
-    records: Vec<&KfuncDecl>,
-    owner: &Owner,
+    records: &[&KfuncDecl],
+    part: &Part<'_>,
     types: &mut Types,
 ) -> Result<Vec<Kfunc>, RegistryError> {
-    records.into_iter().map(|decl| kfunc(decl, owner, types)).collect()
+    let mut sets: HashMap<&str, Vec<&RegisteredSet>> = HashMap::new();
+    for set in part.sets {
+        for name in &set.kfuncs {
+            if records.binary_search_by(|decl| decl.name.cmp(name)).is_err() {
+                let near = nearest(name, records.iter().map(|decl| decl.name));
+                let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                let problem = format!(
+                    "{} registers `{name}` in `{}`, but there is no such kfunc{hint}",
+                    set.by, set.name
+                );
+                return Err(RegistryError::Initcall { problem });
+            }
+            sets.entry(name).or_default().push(set);
+        }
+    }
+    let registered = |decl: &KfuncDecl| sets.get(decl.name).map_or(&[][..], Vec::as_slice);
+    records.iter().map(|decl| kfunc(decl, &part.owner, registered(decl), types)).collect()
 }
 
 pub(super) fn declared_at(place: Place) -> DeclaredAt {
     DeclaredAt { file: place.file.to_owned(), line: place.line }
 }
 
-fn kfunc(decl: &KfuncDecl, owner: &Owner, types: &mut Types) -> Result<Kfunc, RegistryError> {
+fn kfunc(
+    decl: &KfuncDecl,
+    owner: &Owner,
+    registered: &[&RegisteredSet],
+    types: &mut Types,
+) -> Result<Kfunc, RegistryError> {
     let user = User { name: decl.name, place: decl.place };
     check_version(decl.header.is_current(), user)?;
     let written = KfuncFlags::from_bits_truncate(decl.flags);
@@ -60,7 +84,7 @@ fn kfunc(decl: &KfuncDecl, owner: &Owner, types: &mut Types) -> Result<Kfunc, Re
     for (name, _) in flags.iter_names() {
         types.tag(func, None, format!("kfunc:{}", name.to_lowercase()));
     }
-    let available = Availability::of(decl);
+    let available = Availability::of(decl, registered);
     for text in available.tags() {
         types.tag(func, None, text);
     }

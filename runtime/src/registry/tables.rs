@@ -24,11 +24,11 @@ const VALUE_HEAD: u32 = 64;
 
 /// The tables of one part, in the order given.
 pub(super) fn lower(
-    records: Vec<&StructOpsDecl>,
+    records: &[&StructOpsDecl],
     owner: &Owner,
     types: &mut Types,
 ) -> Result<Vec<Table>, RegistryError> {
-    records.into_iter().map(|decl| table(decl, owner, types)).collect()
+    records.iter().map(|decl| table(decl, owner, types)).collect()
 }
 
 fn table(decl: &StructOpsDecl, owner: &Owner, types: &mut Types) -> Result<Table, RegistryError> {

@@ -4,7 +4,10 @@
 
 use std::sync::LazyLock;
 
-use opswap::{BpfCell, Btf, FilterVerdict, KRef, ProgramKind, Slot, StructOps, kfunc, struct_ops};
+use opswap::{
+    BpfCell, Btf, FilterVerdict, InitLevel, KRef, ProgramKind, Refusal, Registrar, Slot, StructOps, kfunc,
+    struct_ops,
+};
 use ui_library::Counter;
 
 opswap::module! { name = "ui", slots = [SCORES] }
@@ -69,6 +72,19 @@ fn not_for_secrets(program: &ProgramKind, _kfunc: &str) -> FilterVerdict {
         ProgramKind::Named(_) | ProgramKind::StructOps { .. } => FilterVerdict::Allow,
     }
 }
+
+/// Only for programs that the module's initcall names.
+#[kfunc]
+fn module_registered() -> u32 {
+    8
+}
+
+fn register(registrar: &mut Registrar) -> Result<(), Refusal> {
+    registrar.kfunc_set("module_set", ["run"], ["module_registered"]);
+    Ok(())
+}
+
+opswap::initcall!(InitLevel::Device, register);
 
 /// A table of the module.
 #[struct_ops(name = "score_ops")]
