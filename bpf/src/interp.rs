@@ -28,9 +28,10 @@ pub const POISON: u64 = 0xdead_beef_dead_beef;
 pub struct Budget {
     /// Instructions, in all frames and callbacks together.
     pub instructions: u64,
-    /// How often the `may_goto`s and callbacks of a run let the program go on, all together (Linux: `BPF_MAX_LOOPS`, 8,388,608,
-    /// for each loop).
+    /// How often the `may_goto`s of one call of a function let the program go on (Linux: `BPF_MAX_LOOPS`, 8,388,608).
     pub may_goto: u32,
+    /// How often the `may_goto`s and callbacks of a run do, all together.
+    pub turns: u64,
     /// Nested calls, the entry and callbacks among them (Linux: `MAX_CALL_FRAMES`, 8).
     pub frames: u32,
     /// Bytes of stack in each frame (Linux: `MAX_BPF_STACK`, 512).
@@ -39,7 +40,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { instructions: 1 << 30, may_goto: 8 << 20, frames: 8, stack_bytes: 512 }
+        Self { instructions: 1 << 30, may_goto: 8 << 20, turns: 64 << 20, frames: 8, stack_bytes: 512 }
     }
 }
 

@@ -108,6 +108,13 @@ pub struct RunArgs {
     /// Name of the program
     #[arg(long, value_name = "NAME")]
     pub prog: String,
+    /// As Linux: its program types and helpers, over the running kernel's types or those of a file. What needs a kernel's objects
+    /// ends the run
+    #[arg(long, value_name = "VMLINUX.btf", num_args = 0..=1, require_equals = true)]
+    pub linux: Option<Option<PathBuf>>,
+    /// With --linux: the packet from its Ethernet header on, in hexadecimal; 64 zero bytes otherwise
+    #[arg(long, value_name = "HEX", requires = "linux")]
+    pub data: Option<String>,
     /// Memory that r1 points to, in hexadecimal; r2 is its length
     #[arg(long, value_name = "HEX", default_value = "")]
     pub ctx: String,

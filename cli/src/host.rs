@@ -35,7 +35,7 @@ impl Host {
     pub fn open(args: &HostArgs) -> Result<Self, Failure> {
         match (&args.host, &args.linux) {
             (Some(file), _) => Ok(Self::Application(builder().build_with(declared::read(file)?))),
-            (None, Some(types)) => linux(types.as_deref()),
+            (None, Some(types)) => Ok(Self::Linux(Box::new(linux(types.as_deref())?))),
             (None, None) => {
                 let runtime = builder().build().map_err(|error| Failure::Check(failure::chain(&error)))?;
                 Ok(Self::Application(runtime))
@@ -77,11 +77,14 @@ fn syscall() -> EntryProto {
     }
 }
 
-fn linux(types: Option<&Path>) -> Result<Host, Failure> {
+/// A kernel over the running one's types, or those of a file.
+///
+/// # Errors
+/// The types cannot be read.
+pub fn linux(types: Option<&Path>) -> Result<Linux, Failure> {
     let file = types.map_or_else(|| PathBuf::from(VMLINUX), Path::to_path_buf);
     let bytes = files::read(&file)?;
     let wrong = |error: &dyn std::error::Error| Failure::input(file.display(), failure::chain(error));
     let btf = Btf::parse(&bytes).map_err(|error| wrong(&error))?;
-    let linux = Linux::new(Arc::new(btf)).map_err(|error| wrong(&error))?;
-    Ok(Host::Linux(Box::new(linux)))
+    Linux::new(Arc::new(btf)).map_err(|error| wrong(&error))
 }

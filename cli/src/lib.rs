@@ -22,6 +22,7 @@ pub mod failure;
 pub mod files;
 pub mod hex;
 pub mod host;
+pub mod kernel;
 pub mod run;
 pub mod verify;
 

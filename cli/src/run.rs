@@ -1,6 +1,8 @@
 //! `opswap run`: verifies, compiles and runs one program of an object.
 
 use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use opswap::bpf::EntryProto;
@@ -8,12 +10,15 @@ use opswap::bpf::btf::Signedness;
 use opswap::bpf::insn::Size;
 use opswap::bpf::proto::{ContextLayout, MemAccess, ReturnRule, Sleepable};
 use opswap::loader::ObjectFile;
-use opswap::{LoadError, Runtime};
+use opswap::{LoadError, Packet, Program, RunError, Runtime};
 use serde::Serialize;
 
 use crate::args::{Engine, Format, RunArgs};
 use crate::failure::{self, Failure};
-use crate::{files, hex};
+use crate::{files, hex, host, kernel};
+
+/// Bytes of the packet unless `--data` says otherwise: those of the kernel's own tests.
+const DATA_BYTES: usize = 64;
 
 /// What `--json` prints.
 #[derive(Serialize, Debug)]
@@ -32,7 +37,6 @@ struct Row<'a> {
 /// # Errors
 /// The object cannot be read, the program is refused, or a run does not end well.
 pub fn command(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut context = hex::parse(&args.ctx).map_err(|error| Failure::input("--ctx", error))?;
     let shown = args.file.display().to_string();
     let bytes = files::read(&args.file)?;
     let object = ObjectFile::parse(&bytes).map_err(|error| Failure::input(&shown, failure::chain(&error)))?;
@@ -41,17 +45,20 @@ pub fn command(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
         Failure::input(&shown, format!("no program `{}`; it has: {}", args.prog, names.join(", ")))
     })?;
 
-    let runtime = Runtime::builder().entry(image.section.clone(), plain_memory(&image.section, &context)?);
-    let runtime = runtime.build().map_err(|error| check(&error))?;
-    let program = runtime.load_one(&bytes, &args.prog).map_err(|error| check(&error))?;
+    let given = match &args.linux {
+        Some(types) => under_linux(args, types.as_deref(), &bytes, &object)?,
+        None => Given::memory(args, &image.section, &bytes)?,
+    };
+    let program = &given.program;
     let engine = match args.engine {
         Engine::Jit => opswap::Engine::Jit,
         Engine::Interp => opswap::Engine::Interpreter,
     };
+    let mut input = given.input;
     let mut retval = 0;
     let started = Instant::now();
     for _ in 0..args.repeat {
-        retval = program.run_with(engine, &mut context).map_err(|error| Failure::Check(error.to_string()))?;
+        retval = input.run(program, engine).map_err(|error| Failure::Check(error.to_string()))?;
     }
     #[expect(clippy::cast_precision_loss, reason = "a mean time needs no 52 bits")]
     let ns_per_run = started.elapsed().as_nanos() as f64 / args.repeat as f64;
@@ -84,6 +91,62 @@ pub fn command(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
 
 fn check(error: &LoadError) -> Failure {
     Failure::Check(failure::chain(error))
+}
+
+/// A loaded program and what it is run on.
+struct Given {
+    program: Program,
+    input: Input,
+}
+
+/// What a program is run on.
+enum Input {
+    /// Plain memory.
+    Memory(Vec<u8>),
+    /// A packet, the same in every run.
+    Packet(Packet),
+}
+
+impl Input {
+    /// Runs the program; under Linux the result is what a test run reports, the low 32 bits.
+    fn run(&mut self, program: &Program, engine: opswap::Engine) -> Result<u64, RunError> {
+        match self {
+            Self::Memory(memory) => program.run_with(engine, memory),
+            Self::Packet(packet) => {
+                program.run_packet(engine, packet).map(|value| value & u64::from(u32::MAX))
+            }
+        }
+    }
+}
+
+impl Given {
+    /// Under this crate's own helpers.
+    fn memory(args: &RunArgs, section: &str, bytes: &[u8]) -> Result<Self, Failure> {
+        let memory = hex::parse(&args.ctx).map_err(|error| Failure::input("--ctx", error))?;
+        let runtime = Runtime::builder().entry(section, plain_memory(section, &memory)?);
+        let runtime = runtime.build().map_err(|error| check(&error))?;
+        let program = runtime.load_one(bytes, &args.prog).map_err(|error| check(&error))?;
+        Ok(Self { program, input: Input::Memory(memory) })
+    }
+}
+
+fn under_linux(
+    args: &RunArgs,
+    types: Option<&Path>,
+    bytes: &[u8],
+    object: &ObjectFile,
+) -> Result<Given, Failure> {
+    let linux = Arc::new(host::linux(types)?);
+    let program =
+        kernel::runtime(Arc::clone(&linux)).load_one(bytes, &args.prog).map_err(|error| check(&error))?;
+    let data = match &args.data {
+        Some(data) => hex::parse(data).map_err(|error| Failure::input("--data", error))?,
+        None => vec![0; DATA_BYTES],
+    };
+    let memory = hex::parse(&args.ctx).map_err(|error| Failure::input("--ctx", error))?;
+    let index = object.programs().iter().position(|image| image.name == args.prog).unwrap_or_default();
+    let packet = Packet { memory, ..linux.packet(&linux.kind(object, index), &data) };
+    Ok(Given { program, input: Input::Packet(packet) })
 }
 
 /// Without a host that says otherwise, a program gets plain memory.

@@ -52,3 +52,60 @@ fn what_cannot_be_run_says_why() {
     let (code, _, err) = opswap(&["--prog", "add", "--repeat", "0"]);
     assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
 }
+
+#[test]
+fn data_is_for_linux_only() {
+    let (code, _, err) = opswap(&["--prog", "add", "--data", "00"]);
+    assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
+    assert!(err.contains("--linux"), "{err}");
+}
+
+#[test]
+fn a_kernels_program_runs_on_a_packet() {
+    let clang = Path::new("/usr/bin/clang-19");
+    if !clang.exists() || !Path::new("/sys/kernel/btf/vmlinux").exists() {
+        eprintln!("skipped: clang-19 or the running kernel's types are missing");
+        return;
+    }
+    let dir = std::env::temp_dir().join(format!("opswap-run-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a folder");
+    let (source, object) = (dir.join("packet.bpf.c"), dir.join("packet.bpf.o"));
+    std::fs::write(&source, PACKET_PROGRAM).expect("the source");
+    let flags = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-c"];
+    let compiled = Command::new(clang).args(flags).arg(&source).arg("-o").arg(&object).status();
+    assert!(compiled.expect("clang").success());
+    for engine in ["jit", "interp"] {
+        for (data, expected) in [(None, "0x40"), (Some("000102030405060708090a0b0c0d0e0f"), "0x110e")] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_opswap"));
+            command.arg("run").arg(&object).args([
+                "--prog",
+                "first_bytes",
+                "--linux",
+                "--engine",
+                engine,
+                "--json",
+            ]);
+            command.args(data.map(|data| format!("--data={data}")));
+            let output = command.output().expect("runs");
+            let row: Value =
+                serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+            assert_eq!(row["retval"], json!(expected), "{engine} {data:?}");
+        }
+    }
+    std::fs::remove_dir_all(&dir).expect("the folder is ours");
+}
+
+/// The packet's length, or if that is 16: byte 15 plus 2, then byte 14.
+const PACKET_PROGRAM: &str = r#"
+struct __sk_buff { unsigned len, rest[18], data, data_end; };
+__attribute__((section("tc"), used)) int first_bytes(struct __sk_buff *skb)
+{
+    unsigned char *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+    if (skb->len != 16)
+        return skb->len;
+    if (data + 16 > end)
+        return -1;
+    return (data[15] + (skb->len >> 3)) << 8 | data[14];
+}
+char _license[] __attribute__((section("license"))) = "GPL";
+"#;

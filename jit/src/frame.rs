@@ -4,8 +4,9 @@
 //! entry rsp ->  return address
 //!               rbx r13 r14 r15    those of R6 to R9 that the function writes
 //!               r12                in the program's entry, if the run's header is needed
-//!               rbp                if there is a BPF stack
+//!               rbp                if there is a BPF stack or a loop counter
 //! rbp = R10 ->  BPF stack, growing down
+//!               loop counter       of `may_goto`, 8 bytes
 //!       rsp ->  (a multiple of 16 when the function calls anything)
 //! ```
 //!
@@ -15,12 +16,14 @@ use iced_x86::{Code, Register};
 use opswap_bpf::Insn;
 use opswap_bpf::insn::Reg;
 
-use crate::asm::Asm;
+use crate::asm::{Asm, Mem};
 use crate::ir::{Op, RegSet};
 use crate::regs::{Gpr, RUN, gpr};
 
 /// Bytes below `rsp` that a leaf function may use.
 const RED_ZONE: u32 = 128;
+/// How often `may_goto` falls through in one call of a function, at most (Linux: `BPF_MAX_LOOPS`).
+const LOOP_BUDGET: i32 = 8 << 20;
 
 /// Who calls a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Frame {
     pointer: Pointer,
     /// Bytes that are subtracted from `rsp`.
     room: u32,
+    /// Offset of the loop counter from `rbp`.
+    counter: Option<i32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -54,12 +59,13 @@ impl Frame {
     pub(crate) fn plan(ops: &[Op], stack_bytes: u32, caller: Caller, run_needed: RunNeeded) -> Self {
         let mut mentioned = RegSet::default();
         let mut written = RegSet::default();
-        let mut calls = false;
+        let (mut calls, mut loops) = (false, false);
         for op in ops {
             let effects = op.effects();
             mentioned = mentioned.union(effects.reads).union(effects.writes);
             written = written.union(effects.writes);
             calls |= matches!(op, Op::Insn(Insn::Call { .. } | Insn::LoadPacket { .. }));
+            loops |= matches!(op, Op::Insn(Insn::MayGoto { .. }));
         }
         let mut saved: Vec<Register> = [Reg::R6, Reg::R7, Reg::R8, Reg::R9]
             .into_iter()
@@ -69,10 +75,11 @@ impl Frame {
         if caller == Caller::Host && run_needed == RunNeeded::Yes {
             saved.push(RUN);
         }
-        let pointer = if mentioned.contains(Reg::R10) { Pointer::Used } else { Pointer::Unused };
+        let pointer = if mentioned.contains(Reg::R10) || loops { Pointer::Used } else { Pointer::Unused };
         let stack_bytes = stack_bytes.next_multiple_of(8);
+        let counter = loops.then(|| -(stack_bytes.cast_signed() + 8));
         let wanted = match pointer {
-            Pointer::Used => stack_bytes,
+            Pointer::Used => stack_bytes + if loops { 8 } else { 0 },
             Pointer::Unused => 0,
         };
         let room = if calls {
@@ -83,12 +90,17 @@ impl Frame {
         } else {
             0
         };
-        Self { saved, pointer, room }
+        Self { saved, pointer, room, counter }
     }
 
     /// Has the epilogue no more than a return?
     pub(crate) fn is_bare(&self) -> bool {
         self.saved.is_empty() && self.pointer == Pointer::Unused && self.room == 0
+    }
+
+    /// The loop counter of `may_goto`.
+    pub(crate) fn counter(&self) -> Option<Mem> {
+        self.counter.map(|offset| Mem::new(gpr(Reg::R10), offset))
     }
 
     pub(crate) fn prologue(&self, asm: &mut Asm) {
@@ -104,6 +116,9 @@ impl Frame {
             // Only alignment is missing: one push is shorter than a subtraction.
             Pointer::Unused if self.room == 8 => asm.r(Code::Push_r64, Gpr::RAX.r64()),
             Pointer::Unused => {}
+        }
+        if let Some(counter) = self.counter() {
+            asm.mi(Code::Mov_rm64_imm32, counter, LOOP_BUDGET);
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-/// How often the loops of one run that have no bound of their own may go round, all together (Linux: `BPF_MAX_LOOPS`, for each
-/// loop; here nested loops and calls do not multiply it).
-pub const LOOP_TURNS: u64 = 8 << 20;
+/// How often the loops of one run that have no bound of their own may go round, all together: eight times what Linux allows each
+/// (`BPF_MAX_LOOPS`), so that calls and nested loops do not multiply it.
+pub const LOOP_TURNS: u64 = 64 << 20;
 
 /// First part of every run's context; the runtime puts its own behind it.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct RunHeader {
     /// Set by a host function, not 0: the function of the program that called it returns what it gave, now. Compiled code
     /// clears it. At offset 4.
     pub leave: Cell<u32>,
-    /// How often loops may still go round: `may_goto` jumps when it is 0. At offset 8.
+    /// How often loops may still go round: `may_goto` jumps when there is none left. At offset 8.
     pub turns: Cell<u64>,
 }
 

@@ -78,8 +78,8 @@ fn host_functions(insns: &[Insn], linker: &dyn Linker) -> Vec<u64> {
     insns.iter().filter_map(address).map(|address| address.0 as u64).collect()
 }
 
-/// Where a function's BPF stack lies, from `rbp` (Linux: `MAX_BPF_STACK`, 512 bytes).
-const BELOW_FRAME_POINTER: std::ops::Range<i64> = -512..0;
+/// Where a function's BPF stack and loop counter lie, from `rbp` (Linux: `MAX_BPF_STACK`, 512 bytes, and 8).
+const BELOW_FRAME_POINTER: std::ops::Range<i64> = -520..0;
 
 /// How compiled code uses the run's header, by instruction and offset: it tests and sets `abort`, tests and clears `leave`, tests
 /// and counts down `turns`.

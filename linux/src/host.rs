@@ -98,7 +98,7 @@ impl Linux {
         self.kfuncs.named(&self.btf, name)
     }
 
-    fn program_type(&self, kind: &ProgramKind) -> Option<(&ProgramType, String)> {
+    pub(crate) fn program_type(&self, kind: &ProgramKind) -> Option<(&ProgramType, String)> {
         match kind {
             ProgramKind::Named(section) => {
                 let (found, rest) = self.programs.resolve(section)?;
@@ -112,7 +112,7 @@ impl Linux {
         let (program, name) = self.program_type(kind)?;
         let any = ReturnRule::Scalar { size: Size::DW, signed: Signedness::Unsigned };
         let (title, context, by_prototype) = match (&program.context, kind) {
-            (ContextSource::Layout(fields), _) => (None, ContextLayout::Fields(fields.clone()), any),
+            (ContextSource::Layout(_, fields), _) => (None, ContextLayout::Fields(fields.clone()), any),
             (ContextSource::Memory(size), _) => {
                 (None, ContextLayout::Memory { size: *size, access: MemAccess::ReadWrite }, any)
             }

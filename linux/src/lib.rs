@@ -16,6 +16,7 @@
 //! | `prototypes` | contexts and return rules that follow from a BTF prototype |
 //! | `kfuncs` | kfuncs from BTF: argument kinds by type and name, flags and hooks from a table |
 //! | `resolve`, `objects` | imports of object files, and what their programs are for |
+//! | `packet` | what a program is given when it is run once |
 //! | `types` | kinds of types |
 //! | `store` | values that are made on first use and then lent out |
 
@@ -27,6 +28,7 @@ mod helpers;
 pub mod host;
 mod kfuncs;
 mod objects;
+mod packet;
 mod programs;
 mod prototypes;
 mod resolve;

@@ -14,8 +14,8 @@ const TABLE: &str = "programs.txt";
 /// Where a program's context comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum ContextSource {
-    /// A layout.
-    Layout(Vec<ContextField>),
+    /// A layout of this name.
+    Layout(String, Vec<ContextField>),
     /// Plain memory of this size.
     Memory(u32),
     /// A prototype in the kernel's BTF.
@@ -136,7 +136,7 @@ fn context_source(line: &Line<'_>, contexts: &Contexts, word: &str) -> Result<Co
             let layout = contexts.context(word);
             layout
                 .cloned()
-                .map(ContextSource::Layout)
+                .map(|fields| ContextSource::Layout(word.to_owned(), fields))
                 .ok_or_else(|| line.wrong(format!("unknown context `{word}`")))
         }
     }

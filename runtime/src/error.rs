@@ -96,6 +96,14 @@ pub enum RunError {
         /// The program.
         program: String,
     },
+    /// The program needs what only a kernel has.
+    #[error("program `{program}` needs a kernel: {what}")]
+    NeedsKernel {
+        /// The program.
+        program: String,
+        /// What it needs.
+        what: String,
+    },
     /// The interpreter stopped.
     #[error("the interpreter stopped in `{program}`: {reason}")]
     Interpreter {
@@ -126,6 +134,14 @@ pub enum LoadError {
         /// Why and where.
         #[source]
         rejection: Box<Rejection>,
+    },
+    /// A program array names a program that is for something else than the one that tail calls it.
+    #[error("map `{map}` holds `{program}`, which takes another context than the program that uses the map")]
+    TailCall {
+        /// The program array.
+        map: String,
+        /// The program in it.
+        program: String,
     },
     /// A proved program could not be compiled.
     #[error("program `{program}` could not be compiled")]

@@ -12,6 +12,8 @@ mod map;
 mod system;
 mod trace;
 
+pub(crate) use self::map::map_at;
+
 use std::sync::LazyLock;
 
 use opswap_bpf::btf::Signedness;

@@ -13,18 +13,32 @@ use opswap_jit::CodeAddr;
 
 use crate::enter;
 use crate::error::RunError;
-use crate::helpers;
+use crate::kernel;
 use crate::maps::Map;
 use crate::program::Compiled;
 use crate::run::Run;
+use crate::runtime::HelperSource;
+
+/// `bpf_tail_call`.
+const TAIL_CALL: HelperId = HelperId(12);
 
 /// Runs a verified program in the interpreter.
-pub(crate) fn run(compiled: &Compiled, context: &mut [u8], run: &Run<'_>) -> Result<u64, RunError> {
+///
+/// # Safety
+/// `size` bytes from `context` are memory that only the program uses during the run, and so is the run's packet.
+pub(crate) unsafe fn run(
+    compiled: &Compiled,
+    context: *mut u8,
+    size: usize,
+    run: &Run<'_>,
+) -> Result<u64, RunError> {
     let program = compiled.proof.program();
-    let mut memory = RealMemory { spans: spans(compiled, context), frames: Vec::new() };
+    let context =
+        Span { start: context.expose_provenance() as u64, bytes: size as u64, writable: Writable::Yes };
+    let mut memory = RealMemory { spans: spans(compiled, context, run), frames: Vec::new() };
     let mut calls = RealCalls { compiled, run };
-    let size = context.len() as u64;
-    let pointer = if size == 0 { 0 } else { context.as_mut_ptr().expose_provenance() as u64 };
+    let size = size as u64;
+    let pointer = if size == 0 { 0 } else { context.start };
     let args: Args = match &compiled.proof.entry().context {
         ContextLayout::Buffer { .. } => [pointer, size, 0, 0, 0],
         ContextLayout::None
@@ -60,18 +74,18 @@ impl Span {
     }
 }
 
-fn spans(compiled: &Compiled, context: &mut [u8]) -> Vec<Span> {
-    let context = Span {
-        start: context.as_mut_ptr().expose_provenance() as u64,
-        bytes: context.len() as u64,
+fn spans(compiled: &Compiled, context: Span, run: &Run<'_>) -> Vec<Span> {
+    let packet = run.packet().map(|packet| Span {
+        start: packet.base as u64,
+        bytes: packet.len as u64,
         writable: Writable::Yes,
-    };
+    });
     let values = compiled.maps.iter().map(|map| {
         let (start, bytes) = map.value_memory();
         let writable = if map.is_read_only_to_programs() { Writable::No } else { Writable::Yes };
         Span { start: start as u64, bytes: bytes as u64, writable }
     });
-    std::iter::once(context).chain(values).collect()
+    std::iter::once(context).chain(packet).chain(values).collect()
 }
 
 /// Memory of the process, as far as a program may reach it.
@@ -157,7 +171,7 @@ unsafe fn write(pointer: *mut u8, size: Size, value: u64) {
 impl Memory for RealMemory {
     fn load(&mut self, address: u64, size: Size) -> Result<u64, Fault> {
         let pointer = self.reach(address, size, Access::Read)?;
-        // SAFETY: `reach` found the bytes in a frame of ours, in the context that `run` borrows exclusively, or in the values
+        // SAFETY: `reach` found the bytes in a frame of ours, in the context or packet that only this run uses, or in the values
         // of a map, which are atomics.
         Ok(unsafe { read(pointer, size) })
     }
@@ -250,6 +264,23 @@ impl RealCalls<'_> {
         if run.is_aborted() { Err(Stop::abort("a host function ended the run")) } else { Ok(value) }
     }
 
+    /// Runs the target of a tail call in the place of the function that made it.
+    fn tail_call(&self, [context, map, index, ..]: Args, machine: &mut Machine<'_>) -> Result<u64, Stop> {
+        let map = self.compiled.maps.iter().find(|known| known.address() as u64 == map);
+        let target = map.ok_or(libc::EINVAL).and_then(|map| kernel::target(map, index, self.run));
+        let target = match target {
+            Ok(target) => target,
+            Err(errno) => return Ok(i64::from(-errno).cast_unsigned()),
+        };
+        let compiled =
+            target.compiled().ok_or_else(|| Stop::abort("the target of a tail call is not loaded"))?;
+        let mut calls = RealCalls { compiled, run: self.run };
+        let args = [context, 0, 0, 0, 0];
+        let outcome =
+            interp::run(compiled.proof.xlated(), args, machine.memory(), &mut calls, Budget::default());
+        Err(Stop::Leave(outcome?.r0()))
+    }
+
     fn map(&self, map: MapRef) -> Option<&Map> {
         match map {
             MapRef::Idx(MapId(at)) => self.compiled.maps.get(at as usize).map(|map| &**map),
@@ -260,8 +291,24 @@ impl RealCalls<'_> {
 
 impl Calls for RealCalls<'_> {
     fn helper(&mut self, id: HelperId, args: Args, machine: &mut Machine<'_>) -> Result<u64, Stop> {
-        let code = helpers::addr(id).ok_or_else(|| Stop::abort(format!("{id} does not exist")))?;
+        let source = self.compiled.application.helpers();
+        if source == HelperSource::Kernel && id == TAIL_CALL {
+            return self.tail_call(args, machine);
+        }
+        let code = source.addr(id).ok_or_else(|| Stop::abort(format!("{id} does not exist")))?;
         self.call(code, args, machine)
+    }
+
+    fn packet(
+        &mut self,
+        _: u64,
+        offset: u64,
+        size: Size,
+        machine: &mut Machine<'_>,
+    ) -> Result<Option<u64>, Stop> {
+        let load = CodeAddr(kernel::packet_load as *const () as usize);
+        let value = self.call(load, [u64::from(offset as u32), size.bytes().into(), 0, 0, 0], machine)?;
+        Ok((!self.run.take_leave()).then_some(value))
     }
 
     fn kfunc(

@@ -8,21 +8,25 @@
 //! | `memory` | shared words; the only unsafe code of maps |
 //! | `array` | arrays, and the global data of objects |
 //! | `hash` | hash maps |
+//! | `programs` | program arrays |
 
 mod array;
 mod hash;
 mod memory;
+mod programs;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use opswap_bpf::MapProto;
-use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
+use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind, SpecialField};
 
 use self::array::ArrayMap;
 use self::hash::HashMap;
+use self::programs::ProgramArray;
 use crate::error::MapError;
+use crate::program::ProgramCore;
 
 pub(crate) use self::memory::read_passed;
 
@@ -53,6 +57,19 @@ impl UpdateMode {
 enum Storage {
     Array(ArrayMap),
     Hash(HashMap),
+    Programs(ProgramArray),
+    /// A kind that needs a kernel: always empty.
+    Inert,
+}
+
+/// Who will use a map.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MapUse {
+    /// An application's programs: every kind works as it should, or is refused.
+    Application,
+    /// A kernel's programs, run one at a time without that kernel: per-CPU maps have one copy, kinds that need a kernel are
+    /// empty.
+    Kernel,
 }
 
 /// A map. Handles are shared: [`Object::map`](crate::Object::map) gives an `Arc`.
@@ -65,22 +82,34 @@ pub struct Map {
 
 impl Map {
     /// Creates an empty map, if its memory is at most `limit` bytes.
-    pub(crate) fn new(proto: Arc<MapProto>, limit: u64) -> Result<Self, MapError> {
-        if !proto.fields.is_empty() {
-            return Err(MapError::Definition {
-                what: "the number of locks, timers and kernel pointers in a value",
-                found: proto.fields.len() as u64,
-                expected: "0: values are plain bytes",
-            });
-        }
-        let storage = if proto.kind == MapKind::Array {
-            Storage::Array(ArrayMap::new(&proto, limit)?)
-        } else if proto.kind == MapKind::Hash {
-            Storage::Hash(HashMap::new(&proto, limit)?)
-        } else {
-            return Err(MapError::UnsupportedKind { kind: proto.kind });
+    pub(crate) fn new(proto: Arc<MapProto>, limit: u64, user: MapUse) -> Result<Self, MapError> {
+        check_fields(&proto, user)?;
+        let storage = match (storage_kind(&proto, user), user) {
+            (Some(MapKind::Array), _) => Storage::Array(ArrayMap::new(&proto, limit)?),
+            (Some(MapKind::Hash), _) => Storage::Hash(HashMap::new(&proto, limit)?),
+            (Some(MapKind::ProgArray), _) => Storage::Programs(ProgramArray::new(&proto, limit)?),
+            (Some(_) | None, MapUse::Kernel) => Storage::Inert,
+            (Some(_) | None, MapUse::Application) => {
+                return Err(MapError::UnsupportedKind { kind: proto.kind });
+            }
         };
         Ok(Self { proto, storage, frozen: AtomicBool::new(false) })
+    }
+
+    /// The program at an index of a program array.
+    pub(crate) fn program(&self, index: u32) -> Option<Arc<ProgramCore>> {
+        match &self.storage {
+            Storage::Programs(map) => map.get(index),
+            Storage::Array(_) | Storage::Hash(_) | Storage::Inert => None,
+        }
+    }
+
+    /// Puts a program into a program array.
+    pub(crate) fn set_program(&self, index: u32, program: &Arc<ProgramCore>) {
+        match &self.storage {
+            Storage::Programs(map) => map.set(index, program),
+            Storage::Array(_) | Storage::Hash(_) | Storage::Inert => {}
+        }
     }
 
     /// The map's shape.
@@ -93,6 +122,7 @@ impl Map {
         match &self.storage {
             Storage::Array(map) => map.len(),
             Storage::Hash(map) => map.len(),
+            Storage::Programs(_) | Storage::Inert => 0,
         }
     }
 
@@ -110,6 +140,7 @@ impl Map {
         Ok(with_words(key, |key| match &self.storage {
             Storage::Array(map) => map.read(index(key)),
             Storage::Hash(map) => map.read(key),
+            Storage::Programs(_) | Storage::Inert => None,
         }))
     }
 
@@ -143,6 +174,7 @@ impl Map {
         match &self.storage {
             Storage::Array(map) => (0..map.len()).map(|index| index.to_ne_bytes().to_vec()).collect(),
             Storage::Hash(map) => map.keys(),
+            Storage::Programs(_) | Storage::Inert => Vec::new(),
         }
     }
 
@@ -157,6 +189,7 @@ impl Map {
         match &self.storage {
             Storage::Array(map) => map.find(index(key)),
             Storage::Hash(map) => map.find(key),
+            Storage::Programs(_) | Storage::Inert => None,
         }
     }
 
@@ -169,7 +202,7 @@ impl Map {
     pub(crate) fn only_value(&self) -> Option<usize> {
         match &self.storage {
             Storage::Array(map) if map.len() == 1 => map.find(0),
-            Storage::Array(_) | Storage::Hash(_) => None,
+            Storage::Array(_) | Storage::Hash(_) | Storage::Programs(_) | Storage::Inert => None,
         }
     }
 
@@ -178,6 +211,7 @@ impl Map {
         match &self.storage {
             Storage::Array(map) => map.value_memory(),
             Storage::Hash(map) => map.value_memory(),
+            Storage::Programs(_) | Storage::Inert => (0, 0),
         }
     }
 
@@ -210,12 +244,13 @@ impl Map {
         match &self.storage {
             Storage::Array(map) => map.update(index(key), value, mode),
             Storage::Hash(map) => map.update(key, value, mode),
+            Storage::Programs(_) | Storage::Inert => Err(MapError::Unsupported),
         }
     }
 
     fn remove(&self, key: &[u64]) -> Result<(), MapError> {
         match &self.storage {
-            Storage::Array(_) => Err(MapError::Unsupported),
+            Storage::Array(_) | Storage::Programs(_) | Storage::Inert => Err(MapError::Unsupported),
             Storage::Hash(map) => map.delete(key),
         }
     }
@@ -236,6 +271,80 @@ impl fmt::Debug for Map {
             .field("kind", &self.proto.kind)
             .field("len", &self.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// Which of the kinds that this crate has serves a map.
+fn storage_kind(proto: &MapProto, user: MapUse) -> Option<MapKind> {
+    let kind = proto.kind;
+    match user {
+        MapUse::Application => matches!(kind, MapKind::Array | MapKind::Hash).then_some(kind),
+        MapUse::Kernel => match kind {
+            MapKind::Array | MapKind::PercpuArray => Some(MapKind::Array),
+            MapKind::Hash | MapKind::PercpuHash | MapKind::LruHash | MapKind::LruPercpuHash => {
+                Some(MapKind::Hash)
+            }
+            MapKind::ProgArray => Some(MapKind::ProgArray),
+            MapKind::Unspec
+            | MapKind::PerfEventArray
+            | MapKind::StackTrace
+            | MapKind::CgroupArray
+            | MapKind::LpmTrie
+            | MapKind::ArrayOfMaps
+            | MapKind::HashOfMaps
+            | MapKind::Devmap
+            | MapKind::Sockmap
+            | MapKind::Cpumap
+            | MapKind::Xskmap
+            | MapKind::Sockhash
+            | MapKind::CgroupStorage
+            | MapKind::ReuseportSockarray
+            | MapKind::PercpuCgroupStorage
+            | MapKind::Queue
+            | MapKind::Stack
+            | MapKind::SkStorage
+            | MapKind::DevmapHash
+            | MapKind::StructOps
+            | MapKind::Ringbuf
+            | MapKind::InodeStorage
+            | MapKind::TaskStorage
+            | MapKind::BloomFilter
+            | MapKind::UserRingbuf
+            | MapKind::CgrpStorage
+            | MapKind::Arena => None,
+        },
+    }
+}
+
+/// Values are plain bytes here. What a kernel's programs may not touch as bytes lies idle, but a pointer must not: an update would
+/// forge it.
+fn check_fields(proto: &MapProto, user: MapUse) -> Result<(), MapError> {
+    let refused = proto.fields.iter().filter(|field| match (user, &field.field) {
+        (MapUse::Application, _) => true,
+        (
+            MapUse::Kernel,
+            SpecialField::SpinLock
+            | SpecialField::ResSpinLock
+            | SpecialField::Timer
+            | SpecialField::Workqueue
+            | SpecialField::Refcount,
+        ) => false,
+        (
+            MapUse::Kernel,
+            SpecialField::ListHead { .. }
+            | SpecialField::ListNode
+            | SpecialField::RbRoot { .. }
+            | SpecialField::RbNode
+            | SpecialField::Kptr { .. },
+        ) => true,
+    });
+    match refused.count() {
+        0 => Ok(()),
+        found => Err(MapError::Definition {
+            what: "the number of locks, timers and kernel pointers in a value",
+            found: found as u64,
+            expected: "0: values are plain bytes",
+        }),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Loading goes one way: bytes, maps, which program is for what, link, verify, compile, tables. Whatever fails, nothing of the object
 //! remains.
 
-mod link;
+pub(crate) mod link;
 mod table;
 pub(crate) mod verdict;
 
@@ -15,10 +15,11 @@ use opswap_bpf::ProgramKind;
 use opswap_bpf::program::License;
 
 use crate::error::LoadError;
+use crate::kernel;
 use crate::loader::{Autoload, MapImage, MapOrigin, ObjectFile, ProgramImage};
 use crate::maps::{Map, UpdateMode};
 use crate::program::{Program, ProgramCore};
-use crate::runtime::{LicensePolicy, Policy};
+use crate::runtime::{HelperSource, LicensePolicy, Policy};
 use crate::struct_ops::{Image, Prepared, StructOps};
 
 /// A loaded object. Clones are the same object; it lives as long as any of them, and longer where one of its tables is attached.
@@ -141,9 +142,12 @@ pub(crate) fn load_one(policy: &Arc<Policy>, bytes: &[u8], name: &str) -> Result
         name: name.to_owned(),
         has: file.programs().iter().map(|image| image.name.clone()).collect(),
     })?;
-    let kind = by_section(policy, image)?;
     let maps =
         file.maps().iter().map(|image| create(policy, image)).collect::<Result<Arc<[_]>, LoadError>>()?;
+    if policy.application.helpers() == HelperSource::Kernel {
+        return kernel::load_one(policy, &file, &maps, index);
+    }
+    let kind = by_section(policy, image)?;
     let program = file.link(index, kind, &*policy.application)?;
     link::build(policy, program, &maps).map(Program::new)
 }
@@ -154,7 +158,7 @@ pub(crate) fn load_program(policy: &Arc<Policy>, program: opswap_bpf::Program) -
         .maps
         .iter()
         .map(|proto| {
-            let map = Map::new(Arc::clone(proto), policy.map_bytes);
+            let map = Map::new(Arc::clone(proto), policy.map_bytes, policy.application.helpers().map_use());
             map.map(Arc::new).map_err(|source| LoadError::Map { map: proto.name.clone(), source })
         })
         .collect::<Result<Arc<[_]>, LoadError>>()?;
@@ -164,7 +168,8 @@ pub(crate) fn load_program(policy: &Arc<Policy>, program: opswap_bpf::Program) -
 /// Creates a map and fills in what the object says.
 fn create(policy: &Policy, image: &MapImage) -> Result<Arc<Map>, LoadError> {
     let failed = |source| LoadError::Map { map: image.proto.name.clone(), source };
-    let map = Map::new(Arc::clone(&image.proto), policy.map_bytes).map_err(failed)?;
+    let map = Map::new(Arc::clone(&image.proto), policy.map_bytes, policy.application.helpers().map_use())
+        .map_err(failed)?;
     if let Some(initial) = &image.initial {
         map.update(&[0; 4], initial, UpdateMode::Any).map_err(failed)?;
     }

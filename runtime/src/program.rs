@@ -12,10 +12,11 @@ use opswap_verifier::verified::Stats;
 use crate::enter::{self, Entry, EntryAddr};
 use crate::error::RunError;
 use crate::interpret;
+use crate::kernel::{Block, Packet, Unmakeable};
 use crate::maps::Map;
 use crate::module::loaded::Hold;
-use crate::run::Run;
-use crate::runtime::{Application, Logger};
+use crate::run::{PacketMemory, Run};
+use crate::runtime::{Application, HelperSource, Logger};
 use crate::struct_ops::Nesting;
 
 /// What a loaded program consists of; shared by every handle and every version that uses it.
@@ -90,11 +91,25 @@ pub enum Engine {
 #[derive(Clone)]
 pub struct Program {
     core: Arc<ProgramCore>,
+    /// What tail calls find; program arrays do not keep it alive.
+    #[expect(dead_code, reason = "held, not looked at")]
+    targets: Arc<[Arc<ProgramCore>]>,
 }
 
 impl Program {
     pub(crate) fn new(core: Arc<ProgramCore>) -> Self {
-        Self { core }
+        Self { core, targets: Arc::new([]) }
+    }
+
+    /// What a program array holds.
+    #[cfg(test)]
+    pub(crate) fn core_for_tests(&self) -> Arc<ProgramCore> {
+        Arc::clone(&self.core)
+    }
+
+    /// With the programs that its tail calls find.
+    pub(crate) fn with_targets(core: Arc<ProgramCore>, targets: Arc<[Arc<ProgramCore>]>) -> Self {
+        Self { core, targets }
     }
 
     fn compiled(&self) -> Option<&Compiled> {
@@ -104,6 +119,11 @@ impl Program {
     /// Name in the object.
     pub fn name(&self) -> &str {
         &self.core.name
+    }
+
+    /// The maps of its object, in the object's order.
+    pub fn maps(&self) -> &[Arc<Map>] {
+        self.compiled().map_or(&[], |compiled| &compiled.maps)
     }
 
     /// What it is for, and its instructions.
@@ -142,20 +162,73 @@ impl Program {
         let compiled = self.standalone(context)?;
         let nesting = Nesting::enter()?;
         let run = Run::new(&self.core);
-        let value = match engine {
+        // SAFETY: `standalone` checked that `context` is memory of the shape that the program was verified for; it is borrowed
+        // exclusively for the call.
+        let value = unsafe { self.execute(engine, compiled, (context.as_mut_ptr(), context.len()), &run) };
+        drop(nesting);
+        self.outcome(&run, value)
+    }
+
+    /// Runs a kernel's program on a packet, whose bytes it may change, and gives `R0`.
+    ///
+    /// # Errors
+    /// The context needs objects of a kernel, the program is not one of a kernel's
+    /// ([`Builder::build_over`](crate::Builder::build_over)), or the run ended early.
+    pub fn run_packet(&self, engine: Engine, packet: &Packet) -> Result<u64, RunError> {
+        let program = || self.core.name.clone();
+        let not_standalone = || RunError::NotStandalone { program: program() };
+        let compiled = self.compiled().ok_or_else(not_standalone)?;
+        if compiled.application.helpers() != HelperSource::Kernel {
+            return Err(not_standalone());
+        }
+        let mut block = Block::new(compiled.proof.entry(), packet).map_err(|why| {
+            let what = match why {
+                Unmakeable::Arguments => "its context is the arguments of a function there",
+                Unmakeable::Object => "its context holds an object that is never NULL",
+            };
+            RunError::NeedsKernel { program: program(), what: what.to_owned() }
+        })?;
+        let nesting = Nesting::enter()?;
+        let run = Run::new(&self.core);
+        let (base, len) = block.packet_memory();
+        let (start, network) = (packet.start.min(len), packet.network.min(len));
+        run.set_packet(PacketMemory { base, len, start, network });
+        // SAFETY: `Block::new` laid the context out as the program's contract says; context and packet live in `block`, which
+        // nobody else uses during the call.
+        let value = unsafe { self.execute(engine, compiled, block.context_memory(), &run) };
+        drop(nesting);
+        self.outcome(&run, value)
+    }
+
+    /// # Safety
+    /// The memory must be of the shape that the program was verified for, and only the program's during the call.
+    unsafe fn execute(
+        &self,
+        engine: Engine,
+        compiled: &Compiled,
+        (context, size): (*mut u8, usize),
+        run: &Run<'_>,
+    ) -> u64 {
+        match engine {
             Engine::Jit => {
                 // SAFETY: `entry` lies in `compiled.code` (INVARIANT 1), which `self.core` keeps mapped during the call.
                 let entry = unsafe { Entry::new(self.core.entry.as_ptr()) };
-                // SAFETY: `standalone` checked that `context` is memory of the shape that the program was verified for; it is
-                // borrowed exclusively for the call.
-                unsafe { enter::enter(entry, context.as_mut_ptr(), &run) }
+                // SAFETY: the caller's promise.
+                unsafe { enter::enter(entry, context, run) }
             }
-            Engine::Interpreter => interpret::run(compiled, context, &run).unwrap_or_else(|fault| {
-                run.abort(fault);
-                0
-            }),
-        };
-        drop(nesting);
+            Engine::Interpreter => {
+                // SAFETY: the caller's promise.
+                let result = unsafe { interpret::run(compiled, context, size, run) };
+                result.unwrap_or_else(|fault| {
+                    run.abort(fault);
+                    0
+                })
+            }
+        }
+    }
+
+    /// The value of a run that is over, or what ended it early.
+    fn outcome(&self, run: &Run<'_>, value: u64) -> Result<u64, RunError> {
         if run.is_clean() {
             return Ok(value);
         }

@@ -38,6 +38,19 @@ pub(crate) struct BadArgument {
     pub(crate) value: u64,
 }
 
+/// The packet that a program works on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PacketMemory {
+    /// Address of its first byte, that of the link header.
+    pub(crate) base: usize,
+    /// Bytes.
+    pub(crate) len: usize,
+    /// Offset of the first byte that the program is given.
+    pub(crate) start: usize,
+    /// Offset of the network header.
+    pub(crate) network: usize,
+}
+
 /// What few runs have.
 #[derive(Debug, Default)]
 struct Rare {
@@ -45,6 +58,10 @@ struct Rare {
     fault: Option<RunError>,
     /// The entries of the ledger beyond `INLINE`.
     spilled: Vec<Owned>,
+    /// The packet that the program works on.
+    packet: Option<PacketMemory>,
+    /// Tail calls so far.
+    tail_calls: u32,
 }
 
 /// One run of a program.
@@ -121,6 +138,35 @@ impl<'p> Run<'p> {
         self.header.abort.set(RunHeader::ABORTED);
     }
 
+    /// Makes the function of the program that called the host return what it is given, now.
+    pub(crate) fn leave(&self) {
+        self.header.leave.set(1);
+    }
+
+    /// Whether [`Run::leave`] was called since the last time; for engines other than compiled code.
+    pub(crate) fn take_leave(&self) -> bool {
+        self.header.leave.replace(0) != 0
+    }
+
+    /// Counts a tail call; `false` when there were `limit` already.
+    pub(crate) fn take_tail_call(&self, limit: u32) -> bool {
+        self.with_rare(|rare| {
+            let left = rare.tail_calls < limit;
+            rare.tail_calls += u32::from(left);
+            left
+        })
+    }
+
+    /// The program works on this packet.
+    pub(crate) fn set_packet(&self, packet: PacketMemory) {
+        self.with_rare(|rare| rare.packet = Some(packet));
+    }
+
+    /// The packet that the program works on.
+    pub(crate) fn packet(&self) -> Option<PacketMemory> {
+        self.with_rare(|rare| rare.packet)
+    }
+
     /// Whether a fault was recorded.
     pub(crate) fn is_aborted(&self) -> bool {
         self.header.abort.get() != 0
@@ -181,7 +227,9 @@ impl<'p> Run<'p> {
     fn with_rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
         let mut rare = self.rare.take().unwrap_or_default();
         let result = change(&mut rare);
-        self.rare.set((rare.fault.is_some() || !rare.spilled.is_empty()).then_some(rare));
+        let used =
+            rare.fault.is_some() || !rare.spilled.is_empty() || rare.packet.is_some() || rare.tail_calls > 0;
+        self.rare.set(used.then_some(rare));
         result
     }
 

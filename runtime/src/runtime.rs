@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::Size;
+use opswap_bpf::map::MapKind;
 use opswap_bpf::proto::{
-    ContextLayout, EntryProto, FieldPolicy, KfuncProto, PacketRules, RecordProto, ReturnRule, Sleepable,
-    StructOpsProto,
+    ArgKind, ContextLayout, EntryProto, FieldPolicy, KfuncProto, PacketRules, RecordProto, RetKind,
+    ReturnRule, Sleepable, StructOpsProto,
 };
 use opswap_bpf::{Btf, BtfSpace, HelperId, HelperProto, KfuncId, ProgramKind, RecordId, TypeRef};
 use opswap_jit::CodeAddr;
@@ -19,7 +20,9 @@ use opswap_verifier::{Host, Limits};
 
 use crate::error::LoadError;
 use crate::helpers;
-use crate::loader::Resolve;
+use crate::kernel;
+use crate::loader::{ObjectFile, Resolve};
+use crate::maps::MapUse;
 use crate::module::Module;
 use crate::module::loaded::Owner;
 use crate::object::verdict::Verdict;
@@ -37,12 +40,48 @@ pub(crate) trait Application: Host + Resolve + fmt::Debug + Send + Sync {
     fn table(&self, name: &str) -> Option<&Arc<StructOpsProto>>;
     /// Names of all tables, sorted.
     fn tables(&self) -> Vec<String>;
+    /// Whose helpers the programs call.
+    fn helpers(&self) -> HelperSource {
+        HelperSource::Core
+    }
+    /// What a program of an object is for, where the section does not say it.
+    fn program_kind(&self, object: &ObjectFile, program: usize) -> Option<ProgramKind> {
+        let _ = (object, program);
+        None
+    }
     /// Whether the declarations are those of the running program: only then do its slots take what was proved against them.
     fn origin(&self) -> Origin;
     /// Whose the kfunc is.
     fn kfunc_owner(&self, id: KfuncId) -> Owner;
     /// Whose the table is.
     fn table_owner(&self, name: &str) -> Owner;
+}
+
+/// Whose helpers programs call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HelperSource {
+    /// This crate's few, beside the application's kfuncs.
+    Core,
+    /// A kernel's.
+    Kernel,
+}
+
+impl HelperSource {
+    /// Code of a helper.
+    pub(crate) fn addr(self, id: HelperId) -> Option<CodeAddr> {
+        match self {
+            Self::Core => helpers::addr(id),
+            Self::Kernel => Some(kernel::addr(id)),
+        }
+    }
+
+    /// Who uses the maps.
+    pub(crate) fn map_use(self) -> MapUse {
+        match self {
+            Self::Core => MapUse::Application,
+            Self::Kernel => MapUse::Kernel,
+        }
+    }
 }
 
 impl Application for Registry {
@@ -181,9 +220,9 @@ impl Host for Policy {
     }
 
     fn helper(&self, id: HelperId, kind: &ProgramKind) -> Result<&HelperProto, Unavailable> {
-        match helpers::proto(id) {
-            Some(core) => Ok(core),
-            None => self.application.helper(id, kind),
+        match (self.application.helpers(), helpers::proto(id)) {
+            (HelperSource::Core, Some(core)) => Ok(core),
+            (HelperSource::Core | HelperSource::Kernel, _) => self.application.helper(id, kind),
         }
     }
 
@@ -193,6 +232,18 @@ impl Host for Policy {
 
     fn record(&self, id: RecordId) -> Option<&RecordProto> {
         self.application.record(id)
+    }
+
+    fn helper_name(&self, id: HelperId) -> Option<&str> {
+        self.application.helper_name(id)
+    }
+
+    fn stored(&self, kind: MapKind) -> Option<&ArgKind> {
+        self.application.stored(kind)
+    }
+
+    fn found(&self, kind: MapKind) -> Option<&RetKind> {
+        self.application.found(kind)
     }
 
     fn packet(&self, kind: &ProgramKind) -> PacketRules {

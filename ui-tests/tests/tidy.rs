@@ -23,6 +23,7 @@ const FORBID_UNSAFE: &[&str] = &["bpf", "macros", "verifier", "linux"];
 
 /// The only files of libraries and tools that may contain unsafe code.
 const UNSAFE_FILES: &[&str] = &[
+    "cli/src/kernel.rs",
     "jit/src/code_memory.rs",
     "jit/src/tests/harness/machine.rs",
     "runtime/src/declare/kfunc.rs",
@@ -33,6 +34,10 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/helpers/system.rs",
     "runtime/src/helpers/trace.rs",
     "runtime/src/interpret.rs",
+    "runtime/src/kernel/helpers.rs",
+    "runtime/src/kernel/helpers/compute.rs",
+    "runtime/src/kernel/helpers/control.rs",
+    "runtime/src/kernel/host.rs",
     "runtime/src/maps/memory.rs",
     // A module: the symbol it exports, its allocator, the library it is.
     "runtime/src/module.rs",

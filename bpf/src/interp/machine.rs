@@ -21,8 +21,10 @@ pub struct Machine<'a> {
     observer: Option<&'a mut dyn Observer>,
     budget: Budget,
     executed: u64,
-    /// How often `may_goto` still falls through.
-    turns: u32,
+    /// How often the loops of the run may still go round.
+    turns: u64,
+    /// How often the `may_goto`s of the running function may still fall through.
+    may_goto: u32,
     depth: u32,
 }
 
@@ -30,6 +32,7 @@ pub struct Machine<'a> {
 struct Frame {
     return_to: InsnIdx,
     saved: [u64; 5],
+    may_goto: u32,
 }
 
 /// Where execution goes on.
@@ -42,8 +45,8 @@ enum Flow {
 impl<'a> Machine<'a> {
     /// A run that has not begun.
     pub fn new(insns: &'a [Insn], memory: &'a mut dyn Memory, budget: Budget) -> Self {
-        let turns = budget.may_goto;
-        Self { insns, memory, observer: None, budget, executed: 0, turns, depth: 0 }
+        let Budget { turns, may_goto, .. } = budget;
+        Self { insns, memory, observer: None, budget, executed: 0, turns, may_goto, depth: 0 }
     }
 
     /// The same with an observer.
@@ -92,7 +95,9 @@ impl<'a> Machine<'a> {
     /// Runs one function and all that it calls, until its `exit`.
     fn function(&mut self, start: InsnIdx, args: Args, calls: &mut dyn Calls) -> Result<Registers, Trap> {
         let outside = self.depth;
+        let may_goto = std::mem::replace(&mut self.may_goto, self.budget.may_goto);
         let result = self.frames(start, args, calls);
+        self.may_goto = may_goto;
         // A trap leaves frames behind.
         while self.depth > outside {
             self.pop_frame();
@@ -113,7 +118,8 @@ impl<'a> Machine<'a> {
                 Flow::Enter { start, return_to } => {
                     let mut saved = [0; 5];
                     saved.copy_from_slice(&registers[6..=10]);
-                    callers.push(Frame { return_to, saved });
+                    callers.push(Frame { return_to, saved, may_goto: self.may_goto });
+                    self.may_goto = self.budget.may_goto;
                     registers[0] = POISON;
                     registers[6..=9].fill(POISON);
                     registers[Reg::FP.index()] = self.push_frame().map_err(trap(at))?;
@@ -124,6 +130,7 @@ impl<'a> Machine<'a> {
                     let Some(caller) = callers.pop() else { return Ok(registers) };
                     registers[1..=5].fill(POISON);
                     registers[6..=10].copy_from_slice(&caller.saved);
+                    self.may_goto = caller.may_goto;
                     at = caller.return_to;
                 }
             }
@@ -206,9 +213,10 @@ impl<'a> Machine<'a> {
                 }
             }
             Insn::MayGoto { offset } => {
-                if !self.take_turn() {
+                if self.may_goto == 0 || !self.take_turn() {
                     return jump(offset.into()).map(Flow::To);
                 }
+                self.may_goto -= 1;
             }
             Insn::Call { target: CallTarget::Subprog(offset) } => {
                 return Ok(Flow::Enter { start: jump(offset)?, return_to: next });

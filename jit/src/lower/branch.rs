@@ -92,13 +92,17 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Jumps once the run's turns are used up: every later visit jumps too.
+    /// Jumps once the turns of this call, or those of the whole run, are used up: every later visit jumps too.
     pub(super) fn may_goto(&mut self, offset: i16) -> Result<(), JitError> {
-        let turns = Mem::at(RUN, TURNS);
+        let Some(counter) = self.current.frame.counter() else {
+            return Err(JitError::Internal("a frame without a loop counter".to_owned()));
+        };
         let to = self.slot_label(i32::from(offset))?;
-        self.asm.mi(Code::Cmp_rm64_imm8, turns, 0);
-        self.asm.branch(Cond::Equal, to);
-        self.asm.mi(Code::Sub_rm64_imm8, turns, 1);
+        for turns in [counter, Mem::at(RUN, TURNS)] {
+            self.asm.mi(Code::Cmp_rm64_imm8, turns, 0);
+            self.asm.branch(Cond::Equal, to);
+            self.asm.mi(Code::Sub_rm64_imm8, turns, 1);
+        }
         Ok(())
     }
 

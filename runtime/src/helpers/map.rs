@@ -11,7 +11,7 @@ use crate::maps::{Map, UpdateMode, read_passed, with_scratch};
 ///
 /// # Safety
 /// `address` is what the linker gave for one of the running program's maps.
-unsafe fn map_at<'m>(address: u64) -> &'m Map {
+pub(crate) unsafe fn map_at<'m>(address: u64) -> &'m Map {
     let map = std::ptr::with_exposed_provenance::<Map>(address as usize);
     // SAFETY: the linker gives the address of a `Map` in an `Arc` that the program holds, so it lives during the call.
     unsafe { &*map }

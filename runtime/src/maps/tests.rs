@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use opswap_bpf::map::MapKind;
 use opswap_bpf::{BtfId, MapProto};
 
-use super::{Map, UpdateMode};
+use super::{Map, MapUse, UpdateMode};
 use crate::error::MapError;
 
 const LIMIT: u64 = 1 << 26;
@@ -29,7 +29,8 @@ fn proto(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) -> Arc
 }
 
 fn map(kind: MapKind, key_size: u32, value_size: u32, max_entries: u32) -> Map {
-    Map::new(proto(kind, key_size, value_size, max_entries), LIMIT).expect("a legal definition")
+    Map::new(proto(kind, key_size, value_size, max_entries), LIMIT, MapUse::Application)
+        .expect("a legal definition")
 }
 
 #[test]
@@ -45,10 +46,12 @@ fn definitions_that_make_no_sense_are_refused() {
         (MapKind::Hash, 4, 4, u32::MAX),
     ];
     for (kind, key, value, entries) in cases {
-        let error = Map::new(proto(kind, key, value, entries), LIMIT).expect_err("a senseless definition");
+        let error = Map::new(proto(kind, key, value, entries), LIMIT, MapUse::Application)
+            .expect_err("a senseless definition");
         assert!(matches!(error, MapError::Definition { .. }), "{kind:?} {key} {value} {entries}: {error}");
     }
-    let error = Map::new(proto(MapKind::Ringbuf, 0, 0, 4096), LIMIT).expect_err("not available");
+    let error =
+        Map::new(proto(MapKind::Ringbuf, 0, 0, 4096), LIMIT, MapUse::Application).expect_err("not available");
     assert_eq!(error, MapError::UnsupportedKind { kind: MapKind::Ringbuf });
 }
 
@@ -59,7 +62,8 @@ fn memory_is_limited_without_overflow() {
         (MapKind::Hash, u32::MAX, 1 << 31),
         (MapKind::Array, 1 << 20, 65),
     ] {
-        let error = Map::new(proto(kind, 4, value, entries), LIMIT).expect_err("too large");
+        let error =
+            Map::new(proto(kind, 4, value, entries), LIMIT, MapUse::Application).expect_err("too large");
         assert!(matches!(error, MapError::TooLarge { .. }), "{kind:?}: {error}");
     }
 }
@@ -146,7 +150,7 @@ fn a_hash_map_behaves_like_a_map() {
 fn frozen_and_read_only_maps_refuse_writes() {
     let mut shape = MapProto::clone(&proto(MapKind::Array, 4, 4, 1));
     shape.flags = opswap_bpf::map::BPF_F_RDONLY_PROG;
-    let map = Map::new(Arc::new(shape), LIMIT).expect("a legal definition");
+    let map = Map::new(Arc::new(shape), LIMIT, MapUse::Application).expect("a legal definition");
     map.update(&[0; 4], &[7; 4], UpdateMode::Any).expect("the host may still write");
     assert_eq!(map.update_by_program(&[0], &[1], UpdateMode::Any), Err(MapError::ReadOnly));
     map.freeze();
@@ -180,7 +184,10 @@ fn a_lookup_sees_one_whole_value_while_writers_replace_and_delete() {
         let (map, stop) = (Arc::clone(&map), Arc::clone(&stop));
         std::thread::spawn(move || {
             let mut seen = 0_u64;
-            while !stop.load(Ordering::Relaxed) {
+            // The last time round the writers are done: a reader that starts late sees what they left.
+            let mut last = false;
+            while !last {
+                last = stop.load(Ordering::Relaxed);
                 for key in 0..10_u32 {
                     let Ok(Some(value)) = map.lookup(&key.to_ne_bytes()) else { continue };
                     let words: Vec<u64> = value

@@ -9,11 +9,11 @@ use opswap_jit::{CodeAddr, DataAddr, Linker};
 use opswap_verifier::{Host, verify_with};
 
 use crate::error::LoadError;
-use crate::helpers;
+use crate::kernel;
 use crate::maps::Map;
 use crate::module::loaded::Hold;
 use crate::program::{Compiled, ProgramCore};
-use crate::runtime::{Capabilities, Policy};
+use crate::runtime::{Capabilities, HelperSource, Policy};
 use crate::struct_ops::op_of;
 
 /// Where the things lie that one program names.
@@ -29,7 +29,14 @@ impl Linker for Addresses<'_> {
     }
 
     fn helper(&self, id: HelperId) -> Option<CodeAddr> {
-        helpers::addr(id)
+        self.policy.application.helpers().addr(id)
+    }
+
+    fn packet_load(&self) -> Option<CodeAddr> {
+        match self.policy.application.helpers() {
+            HelperSource::Core => None,
+            HelperSource::Kernel => Some(CodeAddr(kernel::packet_load as *const () as usize)),
+        }
     }
 
     fn map(&self, id: MapId) -> Option<DataAddr> {
@@ -46,7 +53,7 @@ impl Linker for Addresses<'_> {
 }
 
 /// Verifies and compiles a linked program.
-pub(super) fn build(
+pub(crate) fn build(
     policy: &Arc<Policy>,
     program: Program,
     maps: &Arc<[Arc<Map>]>,
