@@ -207,6 +207,10 @@ impl Host for Linux {
         }
     }
 
+    fn is_context_type(&self, kind: &ProgramKind, name: &str) -> bool {
+        self.program_type(kind).is_some_and(|(program, _)| program.context_types.contains(&name))
+    }
+
     fn packet(&self, kind: &ProgramKind) -> PacketRules {
         self.program_type(kind).map_or(PacketRules::NONE, |(program, _)| program.packet)
     }

@@ -60,6 +60,8 @@ pub(crate) struct ProgramType {
     /// Name of the kfunc sets that apply besides the common one.
     pub(crate) hook: String,
     pub(crate) sleepable: Sleepable,
+    /// Names of the context's type in C.
+    pub(crate) context_types: &'static [&'static str],
 }
 
 impl ProgramType {
@@ -92,6 +94,7 @@ impl Programs {
                 packet: PacketRules { direct: direct(&line, packet)?, legacy: LegacyLoads::Refused },
                 hook: hook.to_owned(),
                 sleepable: Sleepable::No,
+                context_types: context_types(context),
             };
             for word in words.split_whitespace() {
                 match word {
@@ -140,6 +143,29 @@ fn context_source(line: &Line<'_>, contexts: &Contexts, word: &str) -> Result<Co
                 .ok_or_else(|| line.wrong(format!("unknown context `{word}`")))
         }
     }
+}
+
+/// The types that C programs declare as their context, by the layout's name (uapi `linux/bpf.h`).
+fn context_types(layout: &str) -> &'static [&'static str] {
+    const TYPES: [(&str, &[&str]); 16] = [
+        ("skb_", &["__sk_buff", "sk_buff"]),
+        ("xdp", &["xdp_md"]),
+        ("sk_msg", &["sk_msg_md"]),
+        ("sk_reuseport", &["sk_reuseport_md"]),
+        ("sk_lookup", &["bpf_sk_lookup"]),
+        ("sock_addr_", &["bpf_sock_addr"]),
+        ("sock_ops", &["bpf_sock_ops"]),
+        ("sock_create", &["bpf_sock"]),
+        ("sock_post_bind", &["bpf_sock"]),
+        ("sockopt_", &["bpf_sockopt"]),
+        ("cgroup_device", &["bpf_cgroup_dev_ctx"]),
+        ("cgroup_sysctl", &["bpf_sysctl"]),
+        ("netfilter", &["bpf_nf_ctx"]),
+        ("pt_regs", &["bpf_user_pt_regs_t", "pt_regs"]),
+        ("perf_event", &["bpf_perf_event_data"]),
+        ("raw_tp", &["bpf_raw_tracepoint_args"]),
+    ];
+    TYPES.iter().find(|(front, _)| layout.starts_with(front)).map_or(&[], |(_, names)| names)
 }
 
 fn return_source(line: &Line<'_>, word: &str) -> Result<ReturnSource, TableError> {

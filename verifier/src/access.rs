@@ -149,6 +149,11 @@ pub(crate) fn check_write(
     }
 }
 
+/// Whether the context is plain memory.
+pub(crate) fn has_plain_context(subject: &Subject<'_>) -> bool {
+    context::memory(subject).is_some()
+}
+
 /// Where a callee writes a number of `size` bytes, if that is one: aligned to its size.
 pub(crate) fn check_number_alignment(
     subject: &Subject<'_>,

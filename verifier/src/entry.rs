@@ -2,8 +2,9 @@
 
 use opswap_bpf::EntryProto;
 use opswap_bpf::insn::Reg;
-use opswap_bpf::proto::{ContextLayout, ContextValue, Demand};
+use opswap_bpf::proto::{ArgKind, ArgProto, ContextLayout, ContextValue, Demand, MemSize};
 
+use crate::globals::Global;
 use crate::state::{Pointer, RefKind, RegState, Region, VerifierState};
 
 /// The entry's state: the context in `R1`, and what its arguments bring along.
@@ -13,11 +14,11 @@ pub(crate) fn state(entry: &EntryProto) -> VerifierState {
     match &entry.context {
         ContextLayout::None => {}
         ContextLayout::Args(args) => {
-            bring(&mut state, args.iter().map(|arg| &arg.value));
+            bring(&mut state, args.iter().map(|arg| &arg.value), Owner::Entry);
             state.set(Reg::R1, context);
         }
         ContextLayout::Fields(fields) => {
-            bring(&mut state, fields.iter().map(|field| &field.value));
+            bring(&mut state, fields.iter().map(|field| &field.value), Owner::Entry);
             state.set(Reg::R1, context);
         }
         ContextLayout::Memory { .. } => state.set(Reg::R1, context),
@@ -29,11 +30,58 @@ pub(crate) fn state(entry: &EntryProto) -> VerifierState {
     state
 }
 
+/// The state in which a global function begins: any that its prototype allows. Its context lends the entry's exclusive
+/// arguments again, but the entry's owned ones belong to the caller.
+pub(crate) fn state_of_global(entry: &EntryProto, global: &Global) -> VerifierState {
+    let mut state = VerifierState::beginning(global.id);
+    if global.takes_context() {
+        match &entry.context {
+            ContextLayout::Args(args) => {
+                bring(&mut state, args.iter().map(|arg| &arg.value), Owner::Caller);
+            }
+            ContextLayout::Fields(fields) => {
+                bring(&mut state, fields.iter().map(|field| &field.value), Owner::Caller);
+            }
+            ContextLayout::None | ContextLayout::Memory { .. } | ContextLayout::Buffer { .. } => {}
+        }
+    }
+    for (reg, arg) in Reg::ARGS.into_iter().zip(global.args.iter().flatten()) {
+        let given = state.identified(given(arg));
+        state.set(reg, given);
+    }
+    state
+}
+
+/// What a parameter of a global function holds.
+#[expect(clippy::wildcard_enum_match_arm, reason = "prototypes give no others")]
+fn given(arg: &ArgProto) -> RegState {
+    let pointer = |to| RegState::Pointer(Pointer::new(to).nullable(arg.null));
+    match arg.kind {
+        ArgKind::Scalar { .. } => RegState::unknown(),
+        ArgKind::Context => pointer(Region::Context),
+        ArgKind::Memory { size: MemSize::Fixed(size), access, .. } => {
+            pointer(Region::Memory { size, access })
+        }
+        ArgKind::Object { ty, .. } => pointer(Region::Object(ty)),
+        _ => RegState::NotInit,
+    }
+}
+
+/// Who owns what the context brings along as owned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// The function that begins.
+    Entry,
+    /// The one that called it.
+    Caller,
+}
+
 /// Owned and exclusive arguments begin a reference or loan each.
-fn bring<'a>(state: &mut VerifierState, values: impl Iterator<Item = &'a ContextValue>) {
+fn bring<'a>(state: &mut VerifierState, values: impl Iterator<Item = &'a ContextValue>, owner: Owner) {
     for (index, value) in (0u8..=u8::MAX).zip(values) {
         if let ContextValue::Object { demand, .. } = value {
             match demand {
+                Demand::Owned if owner == Owner::Caller => {}
                 Demand::Owned => state.begin_argument(RefKind::Owned, index),
                 Demand::Exclusive => state.begin_argument(RefKind::Exclusive, index),
                 Demand::Trusted | Demand::Rcu | Demand::Untrusted => {}

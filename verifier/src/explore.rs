@@ -9,9 +9,11 @@ mod kept;
 
 use opswap_bpf::insn::{CallTarget, Reg};
 use opswap_bpf::program::LoadFlags;
-use opswap_bpf::{Insn, InsnIdx, RecordId};
+use opswap_bpf::{Insn, InsnIdx, RecordId, SubprogId};
 
 use crate::demand::{ContextId, Demands, Touched, Wants};
+use crate::entry;
+use crate::globals::Global;
 use crate::limits::Pruning;
 use crate::liveness::{LiveRegs, Liveness};
 use crate::reject::Reason;
@@ -47,6 +49,11 @@ pub trait Observer {
     /// `state` holds just before the instruction at `at`.
     fn before(&mut self, at: InsnIdx, state: &VerifierState);
 
+    /// Something happened that the kernel logs.
+    fn remark(&mut self, text: &str) {
+        let _ = text;
+    }
+
     /// The path was pruned: an explored state covers `state`.
     fn pruned(&mut self, at: InsnIdx, state: &VerifierState) {
         let _ = (at, state);
@@ -75,11 +82,13 @@ struct Path {
 
 /// A path that could not be proved.
 pub(crate) struct Failure {
+    /// The function where the path began: the entry, or a global one.
+    pub(crate) root: SubprogId,
     pub(crate) at: InsnIdx,
     pub(crate) reason: Reason,
     /// Which way the path went at each of its forks.
     pub(crate) ways: Vec<Way>,
-    /// Instructions from the entry to the failure.
+    /// Instructions from there to the failure.
     pub(crate) steps: u32,
 }
 
@@ -135,6 +144,8 @@ pub(crate) struct Explorer<'a, 'o> {
     stats: Stats,
     reached: Vec<bool>,
     stack_bytes: Vec<u32>,
+    /// Global functions that some path called.
+    called: Vec<bool>,
     /// What each instruction followed on the paths walked so far.
     followed: Vec<Option<Followed>>,
     accesses: Vec<Access>,
@@ -164,6 +175,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
             stats: Stats::default(),
             reached: vec![false; slots],
             stack_bytes: vec![0; subject.cfg.functions().len()],
+            called: vec![false; subject.cfg.functions().len()],
             followed: vec![None; slots],
             accesses: vec![Access::Plain; slots],
             touched: Touched::default(),
@@ -172,23 +184,64 @@ impl<'a, 'o> Explorer<'a, 'o> {
         }
     }
 
-    /// Walks every path from `entry`.
-    pub(crate) fn run(mut self, entry: VerifierState) -> (Result<Explored, Failure>, Stats) {
-        let context = self.demands.context(&entry);
-        let first = Path { at: InsnIdx(0), state: entry, context, parent: None, fork: None, steps: 0 };
-        let mut next = Some(first);
+    /// Walks every path from the entry, then from each global function that one of the walked paths calls.
+    pub(crate) fn run(mut self) -> (Result<Explored, Box<Failure>>, Stats) {
+        let subject = self.subject;
         self.begin();
+        let mut walked = self.walk_from(SubprogId(0), InsnIdx(0), entry::state(subject.entry));
+        let mut verified = vec![false; self.called.len()];
+        while walked.is_ok() {
+            let due = self.called.iter().zip(&verified).position(|(called, verified)| *called && !verified);
+            let Some(due) = due else { break };
+            verified[due] = true;
+            let Some(global) = u32::try_from(due).ok().and_then(|at| subject.globals.get(SubprogId(at)))
+            else {
+                continue;
+            };
+            let (name, number) = (&global.name, global.id.0);
+            self.remark(&format!("Validating {name}() func#{number}..."));
+            walked = self.walk_from(global.id, global.start, entry::state_of_global(subject.entry, global));
+            if walked.is_ok() {
+                self.remark(&format!(
+                    "Func#{number} ('{name}') is safe for any args that match its prototype"
+                ));
+            }
+        }
+        let Self { reached, accesses, stack_bytes, stats, .. } = self;
+        (walked.map(|()| Explored { reached, accesses, stack_bytes }), stats)
+    }
+
+    /// Walks every path from the beginning of a function.
+    fn walk_from(&mut self, root: SubprogId, at: InsnIdx, state: VerifierState) -> Result<(), Box<Failure>> {
+        let context = self.demands.context(&state);
+        let mut next = Some(Path { at, state, context, parent: None, fork: None, steps: 0 });
         while let Some(mut path) = next.take().or_else(|| self.waiting.pop()) {
             if let Err(reason) = self.walk(&mut path) {
                 let ways = self.ways(path.fork);
-                let failure = Failure { at: path.at, reason, ways, steps: path.steps };
-                return (Err(failure), self.stats);
+                let failure = Failure { root, at: path.at, reason, ways, steps: path.steps };
+                return Err(Box::new(failure));
             }
             self.note_stack(&path.state);
             self.kept.close(path.parent);
         }
-        let Self { reached, accesses, stack_bytes, stats, .. } = self;
-        (Ok(Explored { reached, accesses, stack_bytes }), stats)
+        Ok(())
+    }
+
+    fn remark(&mut self, text: &str) {
+        if let Some(observer) = &mut self.observer {
+            observer.remark(text);
+        }
+    }
+
+    /// A global function was called: it has to be verified.
+    fn note_called(&mut self, global: &Global) {
+        if let Some(called) = self.called.get_mut(global.id.index()) {
+            *called = true;
+        }
+        if self.observer.is_some() {
+            let Global { id, name, .. } = global;
+            self.remark(&format!("Func#{} ('{name}') is global and assumed valid.", id.0));
+        }
     }
 
     /// Tells the observer what is compared and believed.
@@ -294,6 +347,9 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 self.touched.clear();
             } else {
                 self.demands.passed(path.context, path.at);
+                if let Some(global) = subject.global_called(insn, path.at) {
+                    self.note_called(global);
+                }
             }
         }
         self.demands.add(path.context, path.at, &self.touched);

@@ -141,6 +141,13 @@ pub trait Host {
         None
     }
 
+    /// Whether a C type of this name is the context of programs of this kind: a global function whose parameter points to it
+    /// takes the context. Others say so with the tag `arg:ctx`.
+    fn is_context_type(&self, kind: &ProgramKind, name: &str) -> bool {
+        let _ = (kind, name);
+        false
+    }
+
     /// How programs of this kind may reach the packet; most hosts have none.
     fn packet(&self, kind: &ProgramKind) -> PacketRules {
         let _ = kind;

@@ -13,6 +13,7 @@ mod demand;
 pub mod domain;
 mod entry;
 mod explore;
+mod globals;
 pub mod history;
 pub mod host;
 pub mod limits;
@@ -38,6 +39,7 @@ use opswap_bpf::{EntryProto, InsnIdx, Program, ProgramKind};
 use cfg::Cfg;
 use demand::Demands;
 use explore::Explorer;
+use globals::Globals;
 use liveness::Liveness;
 use report::Scene;
 use subject::Subject;
@@ -126,16 +128,17 @@ fn prove(
         Ok(cfg) => cfg,
         Err(refused) => return (Err(refuse(refused)), Stats::default()),
     };
-    let liveness = Liveness::analyse(program);
-    let policy = host.policy();
-    let subject = Subject { program, host, entry, cfg: &cfg, limits, policy, sleepable: entry.sleepable };
+    let globals = Globals::read(program, host, &cfg);
+    let liveness = Liveness::analyse(program, &globals);
+    let (policy, sleepable) = (host.policy(), entry.sleepable);
+    let subject = Subject { program, host, entry, cfg: &cfg, globals: &globals, limits, policy, sleepable };
     let mut demands = Demands::new(program, &cfg, &liveness);
     let mut rounds = 0;
     let (explored, stats) = loop {
         let watching = observer.as_mut().map(|observer| &mut **observer as &mut dyn Observer);
         let again = watching.as_ref().is_some_and(|observer| observer.rounds() == Rounds::UntilSettled);
         let explorer = Explorer::new(&subject, &liveness, &mut demands, watching);
-        let (explored, stats) = explorer.run(entry::state(entry));
+        let (explored, stats) = explorer.run();
         rounds += 1;
         if explored.is_err() || demands.settled() || !again || rounds == MAX_ROUNDS {
             break (explored, stats);
@@ -143,7 +146,7 @@ fn prove(
     };
     let explored = match explored {
         Ok(explored) => explored,
-        Err(failure) => return (Err(history::tell(&subject, failure)), stats),
+        Err(failure) => return (Err(history::tell(&subject, *failure)), stats),
     };
     let depth = verified::check_stack_depth(&subject, &explored.stack_bytes);
     if let Err(refused) = depth {

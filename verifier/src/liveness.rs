@@ -7,6 +7,7 @@ use opswap_bpf::insn::{AtomicOp, CallTarget, Fetch, PacketMode, Reg, Src};
 use opswap_bpf::{Insn, InsnIdx, Program};
 
 use crate::cfg::successors;
+use crate::globals::Globals;
 
 /// A set of registers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -117,9 +118,9 @@ fn effect(insn: &Insn) -> Effect {
 
 impl Liveness {
     /// Analyses a program whose jumps and calls are all in range.
-    pub(crate) fn analyse(program: &Program) -> Self {
+    pub(crate) fn analyse(program: &Program, globals: &Globals) -> Self {
         let slots = program.insns.len();
-        let edges = predecessors(program);
+        let edges = predecessors(program, globals);
         let mut before = vec![LiveRegs::NONE; slots];
         let mut queued = vec![true; slots];
         // From the end to the front: most facts arrive in one pass. A set only grows, so every slot is redone at most
@@ -136,7 +137,7 @@ impl Liveness {
             };
             let after = live_at(succ.next).union(live_at(succ.jump));
             let Effect { mut reads, writes } = effect(insn);
-            if let Some(callee) = callee(insn, at) {
+            if let Some(callee) = callee(globals, insn, at) {
                 reads = live_at(Some(callee)).and(LiveRegs::ARGS);
             }
             let live = reads.union(after.minus(writes));
@@ -169,8 +170,10 @@ impl Liveness {
 }
 
 /// The subprogram that is called; `None` for other instructions, and for addresses that are merely taken.
-fn callee(insn: &Insn, at: InsnIdx) -> Option<InsnIdx> {
-    if let Insn::Call { target: CallTarget::Subprog(offset) } = insn { at.jump(*offset) } else { None }
+fn callee(globals: &Globals, insn: &Insn, at: InsnIdx) -> Option<InsnIdx> {
+    let Insn::Call { target: CallTarget::Subprog(offset) } = insn else { return None };
+    // A call by contract reads what any call of the host reads.
+    at.jump(*offset).filter(|to| globals.at(*to).is_none())
 }
 
 /// The slots from which facts flow into each slot, as one array.
@@ -187,13 +190,13 @@ impl Predecessors {
     }
 }
 
-fn predecessors(program: &Program) -> Predecessors {
+fn predecessors(program: &Program, globals: &Globals) -> Predecessors {
     let slots = program.insns.len();
     let mut edges: Vec<(u32, u32)> = Vec::with_capacity(slots + slots / 4);
     for (index, insn) in (0u32..).zip(&program.insns) {
         let at = InsnIdx(index);
         let succ = successors(insn, at);
-        let targets = [succ.next, succ.jump, callee(insn, at)];
+        let targets = [succ.next, succ.jump, callee(globals, insn, at)];
         edges.extend(targets.into_iter().flatten().filter(|to| to.index() < slots).map(|to| (to.0, index)));
     }
     edges.sort_unstable();

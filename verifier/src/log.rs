@@ -126,6 +126,14 @@ impl Observer for Log<'_> {
         self.pending = Some((at, line, state.clone()));
     }
 
+    fn remark(&mut self, text: &str) {
+        if self.full() {
+            return;
+        }
+        self.flush(None);
+        let _ = writeln!(self.text, "{text}");
+    }
+
     fn pruned(&mut self, at: InsnIdx, state: &VerifierState) {
         if self.full() {
             return;

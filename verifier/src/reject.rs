@@ -3,17 +3,22 @@
 //! | file | owns |
 //! |---|---|
 //! | `reason` | [`Reason`]: every cause with its code, category, errno and advice, as one table |
+//! | `prototype` | what is wrong with the prototype of a global function |
 //! | `wording` | the classic one-line text of every cause |
 //!
 //! `Display` writes the classic line; `{:#}` writes the whole report (`crate::report`).
 
+mod prototype;
 mod reason;
+#[cfg(test)]
+mod tests;
 mod wording;
 
 use std::fmt;
 
 use opswap_bpf::InsnIdx;
 
+pub use prototype::{PrototypeFault, Untyped};
 pub use reason::{CAUSES, Cause, Reason};
 
 use crate::history::Event;

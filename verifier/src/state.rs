@@ -119,8 +119,13 @@ pub struct VerifierState {
 impl VerifierState {
     /// The entry's frame, before the context is put into it.
     pub fn entry() -> Self {
+        Self::beginning(SubprogId(0))
+    }
+
+    /// The frame of a function that is verified on its own, before its arguments are put into it.
+    pub fn beginning(function: SubprogId) -> Self {
         Self {
-            frames: vec![Rc::new(Frame::new(0, SubprogId(0), None))],
+            frames: vec![Rc::new(Frame::new(0, function, None))],
             refs: Rc::default(),
             sections: Sections::default(),
             ids: 0,

@@ -5,7 +5,8 @@
 //! | `alu` | arithmetic and moves, on numbers and pointers |
 //! | `memory` | loads, stores, atomics, 64-bit immediates |
 //! | `branch` | conditional jumps |
-//! | `call` | subprograms |
+//! | `call` | subprograms that are walked where they are called |
+//! | `global` | subprograms that are called by contract |
 //! | `contract` | calls of the host: arguments, effects, result |
 //! | `kfunc`, `helper` | which contract a call has, and whether it may be made here |
 //! | `packet` | comparisons with the packet's end, legacy packet loads |
@@ -16,6 +17,7 @@ mod branch;
 mod call;
 mod contract;
 mod exit;
+mod global;
 mod helper;
 mod kfunc;
 mod memory;
@@ -109,6 +111,11 @@ pub(crate) fn step(
         Insn::MayGoto { offset } => return may_goto(state, at, *offset),
         Insn::Call { target } => match target {
             CallTarget::Subprog(offset) => {
+                if let Some(global) = subject.global_called(insn, at) {
+                    let mut checked = global::check(subject, state, global, at)?;
+                    *touched = checked.take_touched();
+                    return Ok(call_host(subject, state, checked, at));
+                }
                 let entered = call::check(subject, state, at, *offset)?;
                 return Ok(Step::To(call::apply(state, entered)));
             }

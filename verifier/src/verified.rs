@@ -189,7 +189,7 @@ pub(crate) fn check_stack_depth(subject: &Subject<'_>, stack_bytes: &[u32]) -> R
     let mut best: Vec<Option<u32>> = vec![None; functions.len()];
     let size = |function: usize| stack_bytes.get(function).copied().unwrap_or(0).next_multiple_of(16);
     best[0] = Some(size(0));
-    for frames in 1..=limit + 1 {
+    for frames in 1..=limit {
         let too_large = best.iter().flatten().copied().find(|bytes| *bytes > subject.limits.stack_bytes);
         if let Some(bytes) = too_large {
             return Err((InsnIdx(0), Reason::StackTooLarge { calls: frames, bytes }));
@@ -206,5 +206,5 @@ pub(crate) fn check_stack_depth(subject: &Subject<'_>, stack_bytes: &[u32]) -> R
         }
         best = next;
     }
-    Err((InsnIdx(0), Reason::CallTooDeep { frames: limit + 1 }))
+    Err((InsnIdx(0), Reason::CallTooDeep { frames: limit }))
 }

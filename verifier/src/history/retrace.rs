@@ -36,8 +36,10 @@ pub(super) fn retrace(subject: &Subject<'_>, failure: &Failure) -> Vec<Moment> {
     if failure.steps > MAX_STEPS {
         return moments;
     }
-    let mut state = entry::state(subject.entry);
-    let mut at = InsnIdx(0);
+    let (mut state, mut at) = match subject.globals.get(failure.root) {
+        Some(global) => (entry::state_of_global(subject.entry, global), global.start),
+        None => (entry::state(subject.entry), InsnIdx(0)),
+    };
     let mut ways = failure.ways.iter();
     for _ in 0..failure.steps {
         let Some(insn) = subject.program.insns.get(at.index()) else { return Vec::new() };

@@ -49,7 +49,12 @@ pub(super) fn slice(subject: &Subject<'_>, moments: &[Moment], reason: &Reason) 
 /// The frame that runs the failing instruction: the last one of the path may just have entered or left another.
 fn depth_at_failure(subject: &Subject<'_>, moments: &[Moment], depth: u8) -> u8 {
     let last = moments.last().and_then(|last| subject.program.insns.get(last.at.index()));
+    let by_contract = || {
+        let at = moments.last().map(|last| last.at);
+        last.zip(at).is_some_and(|(last, at)| subject.global_called(last, at).is_some())
+    };
     match last {
+        Some(Insn::Call { target: CallTarget::Subprog(_) }) if by_contract() => depth,
         Some(Insn::Call { target: CallTarget::Subprog(_) }) => depth.saturating_add(1),
         Some(Insn::Exit) => depth.saturating_sub(1),
         Some(_) | None => depth,
@@ -106,7 +111,8 @@ impl Open {
         let name = || {
             words::callee(subject, &Insn::Call { target }, moment.at).unwrap_or_else(|| "the call".to_owned())
         };
-        if let CallTarget::Subprog(_) = target {
+        let by_contract = subject.global_called(&Insn::Call { target }, moment.at).is_some();
+        if let (CallTarget::Subprog(_), false) = (target, by_contract) {
             // Going backwards out of a callee: its arguments were the caller's.
             let inner = moment.depth.saturating_add(1);
             let passed: Vec<Reg> =

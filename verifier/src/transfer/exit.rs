@@ -36,7 +36,10 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
         }
         return Ok(Leaving::Subprogram { to, value });
     }
-    let handed_over = check_result(subject, state);
+    let handed_over = match subject.globals.get(state.frame().subprog) {
+        Some(_) => check_global(state),
+        None => check_result(subject, state),
+    };
     let given = match &handed_over {
         Ok(given) => *given,
         // What is wrong with a reference that was to be handed over says more than that it leaks.
@@ -92,6 +95,16 @@ fn check_callback(state: &VerifierState, min: i64, max: i64) -> Result<(), Reaso
         None => ReturnFault::NotANumber { kind: value.kernel_name() },
     };
     Err(Reason::CallbackReturn { fault, min, max })
+}
+
+/// A global function that is verified on its own returns a number.
+fn check_global(state: &VerifierState) -> Result<Option<RefId>, Reason> {
+    match readable(state, Reg::R0)? {
+        RegState::Scalar(_) => Ok(None),
+        other @ (RegState::Pointer(_) | RegState::NotInit) => {
+            Err(Reason::GlobalReturn { kind: other.kernel_name() })
+        }
+    }
 }
 
 /// The result fits the entry's rule; gives the reference that the caller takes over.

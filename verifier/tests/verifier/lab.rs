@@ -108,6 +108,7 @@ impl Lab {
             .unwrap_or_else(|error| panic!("{name}: cannot assemble: {error}"));
         let mut program = Program::bare(name, ProgramKind::Named(entry.into()), assembly.insns);
         program.maps = maps();
+        crate::globals::declare(&mut program, text, &assembly.labels);
         (program, assembly.lines)
     }
 }

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod frames;
+mod globals;
 mod lab;
 mod reports;
 mod soundness;

@@ -7,6 +7,7 @@
 //! | `; reject: TEXT` beside an instruction | refused there, with TEXT in the classic line |
 //! | `; reject: TEXT` on a line of its own | refused anywhere, with TEXT in the classic line |
 //! | `; code: OSW0103` | with this code |
+//! | `; global: NAME(PARAMETER, …)` | the function at label NAME is global (`globals.rs`) |
 //! | `==== NAME` | begins another program in the same file |
 
 use std::fmt::Write as _;

@@ -8,7 +8,7 @@ use opswap_bpf::proto::{
 };
 use opswap_bpf::{BtfType, MapId, RefId, SubprogId, TypeRef};
 
-use super::{Callee, Contract, record};
+use super::{Callee, Contract, global, record};
 use crate::access::argument::{Demanded, Extent, check as check_memory};
 use crate::access::{check_number_alignment, object};
 use crate::host::{Aliasing, PointerLeaks};
@@ -98,6 +98,11 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
             }
             let (size, access, init) = (MemSize::Fixed(*size), MemAccess::ReadWrite, MemInit::Required);
             check_memory_argument(call, index, arg, reg, size, access, init)
+        }
+        ArgKind::Memory { size: MemSize::Fixed(size), .. }
+            if matches!(call.contract.callee, Callee::Global(_)) =>
+        {
+            global::check_memory(call, index, arg, reg, *size)
         }
         ArgKind::Memory { size, access, init } => {
             check_memory_argument(call, index, arg, reg, *size, *access, *init)
@@ -333,7 +338,7 @@ fn check_unshared(call: &Call<'_>, reg: Reg) -> Result<(), Reason> {
         return Ok(());
     }
     let Some(Pointer { to: Region::MapValue(id), .. }) = call.state.reg(reg).as_pointer() else {
-        return Ok(());
+        return global::check_own_memory(call, reg);
     };
     let map = call.subject.map(*id)?;
     if map.frozen.is_some() && map.flags & BPF_F_RDONLY_PROG != 0 {

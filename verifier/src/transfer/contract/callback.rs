@@ -64,7 +64,9 @@ pub(super) fn check(
         (Callee::Helper(_), Some(Intrinsic::Loop | Intrinsic::ForEach | Intrinsic::CallOnce)) => {
             Role::Callback { min: 0, max: 1 }
         }
-        (Callee::Kfunc(_) | Callee::Helper(_), _) => Role::Callback { min: i64::MIN, max: i64::MAX },
+        (Callee::Kfunc(_) | Callee::Helper(_) | Callee::Global(_), _) => {
+            Role::Callback { min: i64::MIN, max: i64::MAX }
+        }
     };
     let frame = frame(state, registers, arguments, kinds, id, (at, role))?;
     let start = subject.cfg.functions().get(id.index()).map(|function| function.start);

@@ -8,7 +8,7 @@ use opswap_bpf::proto::{
 use opswap_bpf::{InsnIdx, RefId};
 
 use super::argument::Argument;
-use super::{Contract, callback};
+use super::{Contract, callback, global};
 use crate::demand::Touched;
 use crate::domain::Scalar;
 use crate::reject::Reason;
@@ -27,12 +27,25 @@ pub(crate) struct Checked {
     effects: HelperEffects,
     callback: Option<callback::Entered>,
     touched: Touched,
+    context: Context,
+}
+
+/// What a call does to what the entry's exclusive arguments have lent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Context {
+    /// Nothing.
+    Untouched,
+    /// A function of the program is given the context, and may borrow them anew.
+    Reborrowed,
 }
 
 impl Checked {
     fn new(contract: &Contract<'_>, arguments: Vec<Argument>, result: Outcome) -> Self {
         let (intrinsic, effects) = (contract.intrinsic, contract.effects);
-        Self { arguments, result, intrinsic, effects, callback: None, touched: Touched::default() }
+        let reborrowed = global::takes_context(contract);
+        let context = if reborrowed { Context::Reborrowed } else { Context::Untouched };
+        let touched = Touched::default();
+        Self { arguments, result, intrinsic, effects, callback: None, touched, context }
     }
 
     /// Adds what the call touched.
@@ -280,6 +293,11 @@ pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: C
                 }
             }
             Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => {}
+        }
+    }
+    if checked.context == Context::Reborrowed {
+        for id in state.refs().exclusive_arguments() {
+            state.end_borrows(id, gone);
         }
     }
     // Another program may run, and come back here if this is a subprogram.

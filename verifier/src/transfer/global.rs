@@ -1,0 +1,57 @@
+//! Calls of global functions, by the contract that their prototype is.
+
+use opswap_bpf::InsnIdx;
+use opswap_bpf::proto::{KfuncFlags, Sleepable};
+
+use super::contract::{self, Callee, Checked, Contract};
+use crate::globals::{Global, RcuSections};
+use crate::host::Aliasing;
+use crate::reject::Reason;
+use crate::state::VerifierState;
+use crate::subject::Subject;
+
+pub(super) fn check(
+    subject: &Subject<'_>,
+    state: &VerifierState,
+    global: &Global,
+    at: InsnIdx,
+) -> Result<Checked, Reason> {
+    check_sections(subject, state, global)?;
+    let refused = |cause: Reason| Reason::GlobalCall {
+        function: global.id,
+        name: global.name.clone(),
+        cause: Box::new(cause),
+    };
+    let args = global.args.as_ref().map_err(|fault| {
+        refused(Reason::GlobalPrototype { name: global.name.clone(), fault: fault.clone() })
+    })?;
+    let contract = Contract {
+        callee: Callee::Global(global.id),
+        name: &global.name,
+        args,
+        ret: &global.ret,
+        flags: global.flags,
+        intrinsic: None,
+        effects: global.effects,
+        maps: None,
+    };
+    contract::check(subject, state, &contract, at).map_err(refused)
+}
+
+/// The function begins as if in no section: what it may do there must be legal here, too.
+fn check_sections(subject: &Subject<'_>, state: &VerifierState, global: &Global) -> Result<(), Reason> {
+    let name = || global.name.clone();
+    let sections = state.sections;
+    let atomic = subject.sleepable == Sleepable::No || sections.rcu > 0 || sections.preempt > 0;
+    if atomic && global.flags.contains(KfuncFlags::SLEEPABLE) {
+        return Err(Reason::GlobalSleeps { name: name() });
+    }
+    // Linux lets sections nest; other hosts need not.
+    if subject.policy.aliasing == Aliasing::Exclusive
+        && sections.rcu > 0
+        && global.rcu == RcuSections::Entered
+    {
+        return Err(Reason::NestedRcuSection { name: name() });
+    }
+    Ok(())
+}
