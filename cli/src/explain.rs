@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use opswap::verifier::reject::CAUSES;
+use opswap::verifier::reject::{CAUSES, example};
 
 use crate::args::ExplainArgs;
 use crate::failure::Failure;
@@ -22,5 +22,9 @@ pub fn command(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(out)?;
     writeln!(out, "What to do: {}.", cause.hint)?;
     writeln!(out, "Linux fails with {} here.", cause.errno)?;
+    let Some(example) = example(&wanted) else { return Ok(()) };
+    for (title, program) in [("Refused", example.rejected), ("Repaired", example.repaired)] {
+        writeln!(out, "\n{title}:\n\n{}", program.trim_end())?;
+    }
     Ok(())
 }

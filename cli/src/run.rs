@@ -37,6 +37,9 @@ struct Row<'a> {
 /// # Errors
 /// The object cannot be read, the program is refused, or a run does not end well.
 pub fn command(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let memory = hex::parse(&args.ctx).map_err(|error| Failure::input("--ctx", error))?;
+    let data = args.data.as_deref().map(hex::parse).transpose();
+    let data = data.map_err(|error| Failure::input("--data", error))?;
     let shown = args.file.display().to_string();
     let bytes = files::read(&args.file)?;
     let object = ObjectFile::parse(&bytes).map_err(|error| Failure::input(&shown, failure::chain(&error)))?;
@@ -46,8 +49,11 @@ pub fn command(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
     })?;
 
     let given = match &args.linux {
-        Some(types) => under_linux(args, types.as_deref(), &bytes, &object)?,
-        None => Given::memory(args, &image.section, &bytes)?,
+        Some(types) => {
+            let data = data.unwrap_or_else(|| vec![0; DATA_BYTES]);
+            under_linux(args, types.as_deref(), &bytes, &object, (memory, &data))?
+        }
+        None => Given::memory(args, &image.section, &bytes, memory)?,
     };
     let program = &given.program;
     let engine = match args.engine {
@@ -121,8 +127,7 @@ impl Input {
 
 impl Given {
     /// Under this crate's own helpers.
-    fn memory(args: &RunArgs, section: &str, bytes: &[u8]) -> Result<Self, Failure> {
-        let memory = hex::parse(&args.ctx).map_err(|error| Failure::input("--ctx", error))?;
+    fn memory(args: &RunArgs, section: &str, bytes: &[u8], memory: Vec<u8>) -> Result<Self, Failure> {
         let runtime = Runtime::builder().entry(section, plain_memory(section, &memory)?);
         let runtime = runtime.build().map_err(|error| check(&error))?;
         let program = runtime.load_one(bytes, &args.prog).map_err(|error| check(&error))?;
@@ -135,17 +140,13 @@ fn under_linux(
     types: Option<&Path>,
     bytes: &[u8],
     object: &ObjectFile,
+    (memory, data): (Vec<u8>, &[u8]),
 ) -> Result<Given, Failure> {
     let linux = Arc::new(host::linux(types)?);
     let program =
         kernel::runtime(Arc::clone(&linux)).load_one(bytes, &args.prog).map_err(|error| check(&error))?;
-    let data = match &args.data {
-        Some(data) => hex::parse(data).map_err(|error| Failure::input("--data", error))?,
-        None => vec![0; DATA_BYTES],
-    };
-    let memory = hex::parse(&args.ctx).map_err(|error| Failure::input("--ctx", error))?;
     let index = object.programs().iter().position(|image| image.name == args.prog).unwrap_or_default();
-    let packet = Packet { memory, ..linux.packet(&linux.kind(object, index), &data) };
+    let packet = Packet { memory, ..linux.packet(&linux.kind(object, index), data) };
     Ok(Given { program, input: Input::Packet(packet) })
 }
 

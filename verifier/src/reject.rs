@@ -8,6 +8,7 @@
 //!
 //! `Display` writes the classic line; `{:#}` writes the whole report (`crate::report`).
 
+mod examples;
 mod prototype;
 mod reason;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::fmt;
 
 use opswap_bpf::InsnIdx;
 
+pub use examples::{Example, example, examples};
 pub use prototype::{PrototypeFault, Untyped};
 pub use reason::{CAUSES, Cause, Reason};
 

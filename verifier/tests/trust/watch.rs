@@ -158,7 +158,9 @@ impl<'a> Watcher<'a> {
     fn frame(&self, frame: &Frame, running: &Running, registers: &[Reg], exact: &[Reg]) -> bool {
         let within = |reg: Reg| match frame.reg(reg) {
             RegState::Scalar(_) if !exact.contains(&reg) => true,
-            value => self.reg(value, running.registers[reg.index()]),
+            value @ (RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_)) => {
+                self.reg(value, running.registers[reg.index()])
+            }
         };
         let same = registers.iter().all(|&reg| within(reg));
         let stack = || {

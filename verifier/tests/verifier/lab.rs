@@ -185,6 +185,8 @@ fn kfuncs(types: &Types) -> Vec<KfuncProto> {
     let args = vec![self::number(Size::DW), ArgKind::Passed(ArgIdx(1))];
     let each = vec![arg("body", ArgKind::Callback { args }), arg("with", ArgKind::Any)];
     add("each", each, VOID, none, None);
+    add("flow_current", vec![], returns(flow, RetTrust::Trusted, NULLABLE), KfuncFlags::RET_NULL, None);
+    add("packet_current", vec![], returns(packet, RetTrust::Trusted, NULLABLE), KfuncFlags::RET_NULL, None);
     all
 }
 

@@ -1,0 +1,52 @@
+//! For each cause a program that is refused for it, and the same program repaired.
+//!
+//! The programs are text in the form that [`opswap_bpf::asm`] reads. They are for a small host: an operation is given a flow as an
+//! exclusive reference (slot 0), a number (8), a peer that may be NULL (16) and a signed 16-bit number (24); packets are acquired
+//! and freed; maps are called `counts` (8 values of 16 bytes), `flows`, `bss` and `rodata`.
+
+/// A refused program and a repaired one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Example {
+    /// What the refused program is for, where it is not the operation.
+    pub entry: Option<&'static str>,
+    /// Refused.
+    pub rejected: &'static str,
+    /// What the repaired program is for, where it is not the operation.
+    pub repaired_entry: Option<&'static str>,
+    /// Accepted.
+    pub repaired: &'static str,
+}
+
+/// One text a category, each a sequence of `==== CODE [ENTRY]`, a program, `==== repaired [ENTRY]`, a program.
+const TEXTS: [&str; 6] = [
+    include_str!("examples/memory.bpf"),
+    include_str!("examples/registers.bpf"),
+    include_str!("examples/lifetime.bpf"),
+    include_str!("examples/calls.bpf"),
+    include_str!("examples/structure.bpf"),
+    include_str!("examples/execution.bpf"),
+];
+
+/// The example of a code, if there is one.
+pub fn example(code: &str) -> Option<Example> {
+    examples().find(|(known, _)| *known == code).map(|(_, example)| example)
+}
+
+/// All examples with their codes.
+pub fn examples() -> impl Iterator<Item = (&'static str, Example)> {
+    TEXTS.iter().flat_map(|text| {
+        let mut parts = text.split("==== ").skip(1);
+        std::iter::from_fn(move || {
+            let (code, entry, rejected) = part(parts.next()?)?;
+            let (_, repaired_entry, repaired) = part(parts.next()?)?;
+            Some((code, Example { entry, rejected, repaired_entry, repaired }))
+        })
+    })
+}
+
+/// Title, entry and program.
+fn part(text: &'static str) -> Option<(&'static str, Option<&'static str>, &'static str)> {
+    let (head, program) = text.split_once('\n')?;
+    let mut words = head.split_whitespace();
+    Some((words.next()?, words.next(), program))
+}
