@@ -48,6 +48,12 @@ const WITHOUT: &[(&str, &str)] = &[
     ("OSW0801", "a program of more than a million instructions"),
     ("OSW0802", "a program of hundreds of functions"),
     ("OSW0804", "a program of thousands of branches"),
+    ("OSW0360", "functions in text have no BTF prototype"),
+    ("OSW0361", "functions in text have no BTF prototype"),
+    ("OSW0460", "functions in text have no BTF prototype"),
+    ("OSW0461", "functions in text have no BTF prototype"),
+    ("OSW0462", "functions in text have no BTF prototype"),
+    ("OSW0660", "functions in text have no BTF prototype"),
     ("OSW0901", "a bug"),
 ];
 
