@@ -29,6 +29,8 @@ pub enum Command {
     Header(HeaderArgs),
     /// Write the interface file, against which programs can be verified without the application
     Interface(InterfaceArgs),
+    /// Print a program as it was linked, as engines execute it, as machine code, or as a graph
+    Dump(DumpArgs),
     /// Run one program of the bpf_conformance suite: its plugin protocol
     Conformance(ConformanceArgs),
     /// Say what the code of a rejection means
@@ -91,7 +93,7 @@ pub struct VerifyArgs {
     /// Look at the program with this name only
     #[arg(long, value_name = "NAME")]
     pub prog: Option<String>,
-    /// 0: a line for each program; 1: the report of a rejection too; 2: the instructions too
+    /// 0: a line for each program; 1: the report of a rejection too; 2: the walk too, in the format of Linux's log
     #[arg(long, value_name = "LEVEL", default_value = "1", value_parser = clap::value_parser!(u8).range(0..=2))]
     pub log: u8,
     /// Text or JSON.
@@ -127,6 +129,36 @@ pub struct RunArgs {
     /// Text or JSON.
     #[command(flatten)]
     pub output: Output,
+}
+
+/// What `opswap dump` prints.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum DumpForm {
+    /// The instructions, linked
+    Bytecode,
+    /// The instructions as engines execute them
+    Xlated,
+    /// Machine code, with made-up addresses
+    Jited,
+    /// The control flow, in the DOT language
+    Cfg,
+}
+
+/// Arguments of `opswap dump`.
+#[derive(Args, Debug)]
+pub struct DumpArgs {
+    /// Object file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The host.
+    #[command(flatten)]
+    pub host: HostArgs,
+    /// Name of the program
+    #[arg(long, value_name = "NAME")]
+    pub prog: String,
+    /// In which form
+    #[arg(value_enum)]
+    pub form: DumpForm,
 }
 
 /// Arguments of `opswap inspect`.

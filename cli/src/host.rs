@@ -8,7 +8,7 @@ use opswap::bpf::insn::Size;
 use opswap::bpf::proto::{ContextLayout, MemAccess, ReturnRule, Sleepable};
 use opswap::bpf::{Btf, EntryProto};
 use opswap::loader::ObjectFile;
-use opswap::{Builder, Limits, LoadError, Runtime, Verdict};
+use opswap::{Builder, Limits, LoadError, Runtime, Verdict, WalkLog};
 use opswap_linux::Linux;
 
 use crate::args::HostArgs;
@@ -47,14 +47,17 @@ impl Host {
     ///
     /// # Errors
     /// The object cannot be read.
-    pub fn verdicts(&self, bytes: &[u8]) -> Result<Vec<Verdict>, LoadError> {
+    pub fn verdicts(&self, bytes: &[u8], log: WalkLog) -> Result<Vec<Verdict>, LoadError> {
         match self {
-            Self::Application(runtime) => runtime.verify(bytes),
+            Self::Application(runtime) => match log {
+                WalkLog::Dropped => runtime.verify(bytes),
+                WalkLog::Kept => runtime.verify_logged(bytes),
+            },
             Self::Linux(linux) => {
                 let object = ObjectFile::parse(bytes)?;
                 let verdicts = object.programs().iter().enumerate().map(|(index, image)| {
                     let linked = object.link(index, linux.kind(&object, index), &**linux);
-                    Verdict::of(image, linked.map_err(LoadError::from), &**linux, &Limits::default())
+                    Verdict::of(image, linked.map_err(LoadError::from), &**linux, &Limits::default(), log)
                 });
                 Ok(verdicts.collect())
             }

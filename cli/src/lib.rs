@@ -6,6 +6,8 @@
 //! | [`conformance`] | `opswap conformance`: the plugin of the bpf_conformance suite |
 //! | [`verify`] | `opswap verify`: a verdict on every program |
 //! | [`explain`] | `opswap explain`: what a code means |
+//! | [`dump`], `graph` | `opswap dump`: a program in four forms |
+//! | [`kernel`] | Linux's programs, run here |
 //! | [`declared`] | `opswap inspect`, `header`, `interface`: what a binary declares |
 //! | [`host`] | against what programs are verified |
 //! | [`run`] | `opswap run`: one program of an object |
@@ -17,9 +19,11 @@
 pub mod args;
 pub mod conformance;
 pub mod declared;
+pub mod dump;
 pub mod explain;
 pub mod failure;
 pub mod files;
+mod graph;
 pub mod hex;
 pub mod host;
 pub mod kernel;
@@ -62,6 +66,7 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
     match parsed.command {
         Command::Verify(args) => verify::command(&args, out),
         Command::Explain(args) => explain::command(&args, out),
+        Command::Dump(args) => dump::command(&args, out),
         Command::Inspect(args) => declared::inspect(&args, out),
         Command::Header(args) => declared::header(&args, out),
         Command::Interface(args) => declared::interface(&args),

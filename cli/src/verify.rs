@@ -4,8 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use opswap::bpf::display::Listing;
-use opswap::{Ruling, Verdict};
+use opswap::{Ruling, Verdict, WalkLog};
 use serde::Serialize;
 
 use crate::args::{Format, VerifyArgs};
@@ -38,11 +37,13 @@ struct Row<'a> {
 /// A program was not accepted, or a file cannot be read.
 pub fn command(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let (host, files) = given(args)?;
+    let log =
+        if args.log >= 2 && args.output.format() == Format::Text { WalkLog::Kept } else { WalkLog::Dropped };
     let mut result = Ok(());
     let mut found = 0;
     for file in &files {
         let read = files::read(file).and_then(|bytes| {
-            host.verdicts(&bytes).map_err(|error| Failure::input(file.display(), failure::chain(&error)))
+            host.verdicts(&bytes, log).map_err(|error| Failure::input(file.display(), failure::chain(&error)))
         });
         match read {
             Ok(verdicts) => {
@@ -156,8 +157,8 @@ fn write_verdict(
             lines.try_for_each(|line| writeln!(out, "    {line}"))?;
         }
     }
-    if let (Ruling::Accepted(proof), 2..) = (&verdict.ruling, args.log) {
-        write!(out, "{}", Listing(&proof.program().insns))?;
+    if let Some(log) = &verdict.log {
+        write!(out, "{log}")?;
     }
     Ok(())
 }

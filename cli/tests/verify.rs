@@ -247,7 +247,28 @@ fn people_get_the_report() {
     assert_eq!(short.lines().count(), 1, "{short}");
     assert!(short.ends_with(": R0 invalid mem access 'ptr_or_null_'\n"), "{short}");
     let (_, long, _) = opswap(&["verify", &object("small.bpf.o"), "--host", host, "--log", "2"]);
-    assert!(long.contains("exit\n"), "{long}");
+    assert!(long.contains("\n0: R1=ctx() R10=fp0\n") && long.contains("(95) exit"), "{long}");
+}
+
+#[test]
+fn an_accepted_program_is_dumped_in_four_forms() {
+    let host = own_binary();
+    let host = host.to_str().expect("UTF-8");
+    for (form, part) in [
+        ("bytecode", "\n   1: "),
+        ("xlated", "exit\n"),
+        ("jited", "\n; 0: "),
+        ("cfg", "digraph \"small_admit\" {\n"),
+    ] {
+        let (code, out, err) =
+            opswap(&["dump", &object("small.bpf.o"), "--host", host, "--prog", "small_admit", form]);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{form}");
+        assert!(out.contains(part), "{form}:\n{out}");
+    }
+    let (code, out, err) =
+        opswap(&["dump", &object("rejected_null.bpf.o"), "--host", host, "--prog", "null_admit", "cfg"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(err.starts_with("opswap: program `null_admit` was rejected: "), "{err}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod program;
 pub mod registry;
 mod run;
 mod runtime;
+#[cfg(feature = "disasm")]
+mod show;
 pub mod struct_ops;
 mod types;
 
@@ -36,13 +38,15 @@ pub use kernel::{Kernel, Packet};
 pub use maps::{Map, UpdateMode};
 pub use module::{Module, ModuleError, ModuleLink};
 pub use object::Object;
-pub use object::verdict::{Ruling, Verdict};
+pub use object::verdict::{Ruling, Verdict, WalkLog};
 pub use opswap_bpf::ProgramKind;
 pub use opswap_macros::{Btf, kfunc, struct_ops};
 pub use opswap_verifier::{Limits, Rejection};
 pub use program::{Engine, Program};
 pub use run::CallSite;
 pub use runtime::{Builder, Capabilities, LicensePolicy, Runtime, Source};
+#[cfg(feature = "disasm")]
+pub use show::disassemble;
 pub use struct_ops::{
     Calls, Link, Member, Pinned, PinnedTable, Prepared, Refusal, Slot, StructOps, TableView, VersionRecord,
 };

@@ -25,7 +25,7 @@ use crate::loader::{ObjectFile, Resolve};
 use crate::maps::MapUse;
 use crate::module::Module;
 use crate::module::loaded::Owner;
-use crate::object::verdict::Verdict;
+use crate::object::verdict::{Verdict, WalkLog};
 use crate::object::{self, Object};
 use crate::program::Program;
 use crate::registry::{Origin, Registry};
@@ -345,7 +345,15 @@ impl Runtime {
     /// # Errors
     /// The object cannot be read. What is wrong with one program is part of its verdict.
     pub fn verify<'a>(&self, source: impl Into<Source<'a>>) -> Result<Vec<Verdict>, LoadError> {
-        object::verdict::verdicts(&self.policy, &source.into().read()?)
+        object::verdict::verdicts(&self.policy, &source.into().read()?, WalkLog::Dropped)
+    }
+
+    /// Like [`verify`](Self::verify); each verdict comes with the verifier's log.
+    ///
+    /// # Errors
+    /// As for `verify`.
+    pub fn verify_logged<'a>(&self, source: impl Into<Source<'a>>) -> Result<Vec<Verdict>, LoadError> {
+        object::verdict::verdicts(&self.policy, &source.into().read()?, WalkLog::Kept)
     }
 
     /// Verifies and compiles a program that was linked elsewhere and uses no maps.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use opswap_bpf::{Program, ProgramKind};
 use opswap_verifier::verified::Stats;
-use opswap_verifier::{Host, Limits, Rejection, VerifiedProgram, verify_with};
+use opswap_verifier::{Host, Limits, Rejection, VerifiedProgram, verify_logged, verify_with};
 
 use super::{by_section, link, table};
 use crate::error::LoadError;
@@ -25,6 +25,17 @@ pub struct Verdict {
     pub stats: Stats,
     /// How long the verifier took; 0 when it was not asked.
     pub time: Duration,
+    /// The walk in the format of Linux's log at level 2, if it was asked for.
+    pub log: Option<String>,
+}
+
+/// Whether a verdict comes with the verifier's log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WalkLog {
+    /// It does not.
+    Dropped,
+    /// It does; the walk takes longer.
+    Kept,
 }
 
 impl Verdict {
@@ -34,21 +45,31 @@ impl Verdict {
         linked: Result<Program, LoadError>,
         host: &dyn Host,
         limits: &Limits,
+        log: WalkLog,
     ) -> Self {
-        let (ruling, stats, time) = match linked {
-            Err(error) => (Ruling::Failed(error), Stats::default(), Duration::ZERO),
+        let (ruling, stats, time, log) = match linked {
+            Err(error) => (Ruling::Failed(error), Stats::default(), Duration::ZERO, None),
             Ok(program) => {
                 let started = Instant::now();
-                let (verdict, stats) = verify_with(program, host, limits);
+                let (verdict, stats, log) = match log {
+                    WalkLog::Dropped => {
+                        let (verdict, stats) = verify_with(program, host, limits);
+                        (verdict, stats, None)
+                    }
+                    WalkLog::Kept => {
+                        let (verdict, stats, log) = verify_logged(program, host, limits);
+                        (verdict, stats, Some(log))
+                    }
+                };
                 let time = started.elapsed();
                 let ruling = match verdict {
                     Ok(proof) => Ruling::Accepted(Box::new(proof)),
                     Err(rejection) => Ruling::Rejected(Box::new(rejection)),
                 };
-                (ruling, stats, time)
+                (ruling, stats, time, log)
             }
         };
-        Self { program: image.name.clone(), section: image.section.clone(), ruling, stats, time }
+        Self { program: image.name.clone(), section: image.section.clone(), ruling, stats, time, log }
     }
 }
 
@@ -64,7 +85,7 @@ pub enum Ruling {
 }
 
 /// A verdict on every program of an object.
-pub(crate) fn verdicts(policy: &Arc<Policy>, bytes: &[u8]) -> Result<Vec<Verdict>, LoadError> {
+pub(crate) fn verdicts(policy: &Arc<Policy>, bytes: &[u8], log: WalkLog) -> Result<Vec<Verdict>, LoadError> {
     let file = ObjectFile::parse(bytes)?;
     let mut kinds = operations(policy, &file);
     let verdicts = file.programs().iter().enumerate().map(|(index, image)| {
@@ -72,7 +93,7 @@ pub(crate) fn verdicts(policy: &Arc<Policy>, bytes: &[u8]) -> Result<Vec<Verdict
         let kind = kind.unwrap_or_else(|| by_section(policy, image));
         let linked = kind.and_then(|kind| Ok(file.link(index, kind, &*policy.application)?));
         let checked = linked.and_then(|program| link::allowed(policy, &program).map(|()| program));
-        Verdict::of(image, checked, &**policy, &policy.limits)
+        Verdict::of(image, checked, &**policy, &policy.limits, log)
     });
     Ok(verdicts.collect())
 }
