@@ -27,7 +27,7 @@ pub(crate) struct Function {
 #[derive(Clone, Debug)]
 pub(crate) struct Cfg {
     functions: Vec<Function>,
-    /// Slots where states are compared: targets of jumps, and where calls return to.
+    /// Slots where states are compared: branches, targets of jumps, and calls of subprograms (as in Linux).
     prune: Vec<bool>,
     /// Slots where a loop that ends by itself begins a round: `may_goto`, and calls that may run callbacks.
     rounds: Vec<bool>,
@@ -166,16 +166,17 @@ impl Cfg {
                         return Err((at, Reason::JumpIntoWideLoad { to }));
                     }
                     self.prune[to.index()] = true;
+                    if succ.next.is_some() {
+                        self.prune[at.index()] = true;
+                    }
                 }
                 let runs = self.callbacks && is_host_call(insn);
                 if matches!(insn, Insn::MayGoto { .. }) || runs {
                     self.prune[at.index()] = true;
                     self.rounds[at.index()] = true;
                 }
-                if matches!(insn, Insn::Call { target: CallTarget::Subprog(_) })
-                    && let Some(prune) = self.prune.get_mut(at.next().index())
-                {
-                    *prune = true;
+                if matches!(insn, Insn::Call { target: CallTarget::Subprog(_) }) {
+                    self.prune[at.index()] = true;
                 }
                 if succ.next == Some(function.end) {
                     return Err((at, Reason::FallsThrough { at }));

@@ -284,9 +284,14 @@ impl<'a, 'o> Explorer<'a, 'o> {
             }
             let insn = self.subject.program.insns.get(path.at.index());
             match insn {
-                Some(Insn::Jump { .. } | Insn::Branch { .. } | Insn::MayGoto { .. }) => self.jumps += 1,
-                // Frames are forgotten when they are left.
-                Some(Insn::Exit) => self.note_stack(&path.state),
+                Some(Insn::Jump { .. } | Insn::Branch { .. } | Insn::MayGoto { .. } | Insn::Call { .. }) => {
+                    self.jumps += 1
+                }
+                Some(Insn::Exit) => {
+                    self.jumps += 1;
+                    // Frames are forgotten when they are left.
+                    self.note_stack(&path.state);
+                }
                 Some(_) | None => {}
             }
             self.note_pointer(path)?;

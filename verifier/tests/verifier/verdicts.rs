@@ -13,7 +13,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use opswap_verifier::{Limits, verify_with};
+use opswap_bpf::Program;
+use opswap_bpf::program::LoadFlags;
+use opswap_verifier::limits::Pruning;
+use opswap_verifier::{Category, Limits, verify_with};
 
 use crate::lab::Lab;
 
@@ -57,6 +60,9 @@ fn judge(lab: &Lab, case: &Case) -> Option<String> {
         Some((text, (!alone).then_some(number)))
     });
     let (program, lines) = lab.program(&case.name, entry, &case.text);
+    if let Some(fault) = judge_pruning(lab, &program, expected.is_none()) {
+        return Some(fault);
+    }
     let (verdict, stats) = verify_with(program, lab, &Limits::default());
     match (verdict, expected) {
         (Ok(_), None) => None,
@@ -76,6 +82,23 @@ fn judge(lab: &Lab, case: &Case) -> Option<String> {
             })
         }
     }
+}
+
+/// The verdict must not depend on how often states are compared; without any pruning only the budget may be exceeded.
+fn judge_pruning(lab: &Lab, program: &Program, accepted: bool) -> Option<String> {
+    let mut often = program.clone();
+    often.flags |= LoadFlags::TEST_STATE_FREQ;
+    let (verdict, _) = verify_with(often, lab, &Limits::default());
+    if verdict.is_ok() != accepted {
+        return Some(format!("with states at every step: {:?}", verdict.err().map(|why| why.to_string())));
+    }
+    let limits = Limits { pruning: Pruning::Off, insns_processed: 100_000, ..Limits::default() };
+    let (verdict, _) = verify_with(program.clone(), lab, &limits);
+    let budget = verdict.as_ref().is_err_and(|why| why.category() == Category::Budget);
+    if verdict.is_ok() != accepted && !budget {
+        return Some(format!("without pruning: {:?}", verdict.err().map(|why| why.to_string())));
+    }
+    None
 }
 
 #[test]
