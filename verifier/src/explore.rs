@@ -4,25 +4,32 @@
 //! all that matters (`demand`): everything reachable from there has been proved. Against an open state that would be
 //! circular; a path that is exactly where it was before therefore never ends, and is refused. Only loops that end by
 //! themselves close such a circle: `may_goto`, and calls that run callbacks.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `kept` | kept states: which are open, which are complete |
+//! | `index` | kept states by what must be the same |
+//! | `visit` | comparing a path with them; loosening what changes from round to round |
 
+mod index;
 mod kept;
+mod visit;
 
 use opswap_bpf::insn::{CallTarget, Reg};
-use opswap_bpf::program::LoadFlags;
 use opswap_bpf::{Insn, InsnIdx, RecordId, SubprogId};
 
-use crate::demand::{ContextId, Demands, Touched, Wants};
+use crate::demand::{ContextId, Demands, Touched};
 use crate::entry;
 use crate::globals::Global;
 use crate::limits::Pruning;
-use crate::liveness::{LiveRegs, Liveness};
+use crate::liveness::Liveness;
 use crate::reject::Reason;
-use crate::state::covers::{Compared, covers};
-use crate::state::{Region, Role, Trust, VerifierState, widen};
+use crate::state::{Region, Trust, VerifierState};
 use crate::subject::Subject;
 use crate::transfer::{Step, Way, step};
 use crate::verified::{Access, Stats};
-use kept::{KeptId, Progress, Store};
+use kept::{KeptId, Store};
+use visit::Visit;
 
 /// How often an observed program is walked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,13 +107,6 @@ pub(crate) struct Explored {
     pub(crate) accesses: Vec<Access>,
     /// Bytes of stack that each function uses.
     pub(crate) stack_bytes: Vec<u32>,
-}
-
-/// What a comparison with kept states says.
-enum Visit {
-    Go,
-    Covered,
-    Endless,
 }
 
 /// What kind of pointer an instruction follows.
@@ -444,120 +444,5 @@ impl<'a, 'o> Explorer<'a, 'o> {
             Some(before) if before != kind => Err(Reason::MixedPointers),
             Some(_) | None => Ok(()),
         }
-    }
-
-    /// Compares a path with the states kept at its instruction, and perhaps keeps its state.
-    fn visit(&mut self, path: &mut Path) -> Visit {
-        self.demands.settle();
-        let round = self.subject.cfg.is_round(path.at);
-        let every = self.subject.program.flags.contains(LoadFlags::TEST_STATE_FREQ);
-        let (jumps, insns) = (self.jumps - self.last_kept.0, self.stats.insns_processed - self.last_kept.1);
-        let mut keep = every || round || (jumps >= 2 && insns >= 8);
-        let place = (path.context, path.at);
-        let mut list = self.kept.take(place);
-        let mut index = list.len();
-        while index > 0 {
-            index -= 1;
-            let id = list[index];
-            let progress = self.kept.progress(id);
-            match self.compare(path, id, progress, round) {
-                Visit::Go => {}
-                found @ (Visit::Covered | Visit::Endless) => {
-                    self.kept.put(place, list);
-                    return found;
-                }
-            }
-            let open = progress == Progress::Open;
-            if open && !every && !round && jumps < 20 && insns < 100 {
-                keep = false;
-            }
-            let Some(kept) = self.kept.get_mut(id) else { continue };
-            kept.misses += 1;
-            let patience = if round && open { 64 } else { 3 };
-            if kept.misses > kept.hits * patience + patience {
-                list.remove(index);
-            }
-        }
-        if keep {
-            let id = self.kept.keep(path.state.clone(), path.parent);
-            list.push(id);
-            path.parent = Some(id);
-            self.last_kept = (self.jumps, self.stats.insns_processed);
-            self.stats.total_states += 1;
-            self.stats.peak_states = self.stats.peak_states.max(self.stats.total_states);
-        }
-        self.kept.put(place, list);
-        Visit::Go
-    }
-
-    /// Compares a path with one kept state.
-    fn compare(&mut self, path: &Path, id: KeptId, progress: Progress, round: bool) -> Visit {
-        let Some(kept) = self.kept.get(id) else { return Visit::Go };
-        let uninit = self.subject.policy.uninit_stack;
-        let live = |frame: usize| live_regs(self.liveness, &path.state, path.at, frame);
-        let whole = |frame: usize| Compared { live: live(frame), wants: Wants::ALL };
-        let within = |old: &VerifierState, new: &VerifierState| covers(old, new, uninit, whole);
-        let leads = match progress {
-            Progress::Open => {
-                if kept.state.may_goto_depth == path.state.may_goto_depth {
-                    let same = within(&kept.state, &path.state) && within(&path.state, &kept.state);
-                    return if same { Visit::Endless } else { Visit::Go };
-                }
-                if !round || !within(&kept.state, &path.state) {
-                    return Visit::Go;
-                }
-                Some(id)
-            }
-            Progress::Loops(to) => {
-                if !within(&kept.state, &path.state) {
-                    return Visit::Go;
-                }
-                Some(to)
-            }
-            Progress::Complete => {
-                let wants = self.demands.at(path.context, path.at);
-                let compared = |frame: usize| Compared {
-                    live: live(frame),
-                    wants: wants.map_or(Wants::ALL, |wants| wants.get(frame).copied().unwrap_or(Wants::ALL)),
-                };
-                if !covers(&kept.state, &path.state, uninit, compared) {
-                    return Visit::Go;
-                }
-                None
-            }
-        };
-        if let Some(to) = leads {
-            self.kept.leads(path.parent, to);
-        }
-        if let Some(kept) = self.kept.get_mut(id) {
-            kept.hits += 1;
-        }
-        Visit::Covered
-    }
-
-    /// Loosens what changes from round to round of a loop that ends by itself, so that the rounds become alike.
-    fn widen(&self, path: &Path, state: &mut VerifierState) {
-        let before = self
-            .kept
-            .latest((path.context, path.at))
-            .filter(|id| self.kept.progress(*id) == Progress::Open)
-            .filter_map(|id| self.kept.get(id))
-            .find(|kept| kept.state.may_goto_depth + 1 < state.may_goto_depth);
-        if let Some(before) = before {
-            widen(&before.state, state);
-        }
-    }
-}
-
-/// Registers of a frame that still matter: in the running frame at `at`, in others where their callees return to.
-fn live_regs(liveness: &Liveness, state: &VerifierState, at: InsnIdx, frame: usize) -> LiveRegs {
-    match state.frames().get(frame + 1) {
-        Some(callee) => match (callee.return_to, callee.role) {
-            (Some(to), Role::Called) => liveness.of_caller(to),
-            // The call is simulated again when the callback returns: with the same arguments.
-            (Some(to), Role::Callback { .. }) => liveness.at(to),
-            (None, _) => LiveRegs::ALL,
-        },
-        None => liveness.at(at),
     }
 }

@@ -24,6 +24,7 @@ pub use refs::{RefKind, RefTable, Reference};
 pub use reg::{Identity, Number, PacketOrigin, Pointer, RegState, Region, Trust};
 pub use stack::{Byte, Slot, Stack};
 
+use crate::demand::Wants;
 use crate::domain::Scalar;
 
 /// One activation of a subprogram.
@@ -353,17 +354,20 @@ pub enum Known {
     NonNull,
 }
 
-/// Loosens the numbers of `new` that are not those of `old`: a bound that moved is given up, one that held is kept.
-pub(crate) fn widen(old: &VerifierState, new: &mut VerifierState) {
+/// Loosens the numbers of `new` that are not those of `old`: a bound that moved is given up, one that held is kept. Numbers
+/// that `wants` says are relied on stay as they are.
+pub(crate) fn widen(old: &VerifierState, new: &mut VerifierState, wants: impl Fn(usize) -> Wants) {
     // A callback's own frame is new in every round.
-    for (old, new) in old.frames.iter().zip(&mut new.frames) {
+    for (at, (old, new)) in old.frames.iter().zip(&mut new.frames).enumerate() {
+        let wants = wants(at);
         let frame = Rc::make_mut(new);
-        for (old, new) in old.regs.iter().zip(&mut frame.regs) {
-            if let Some(wide) = widened(old, new) {
+        for ((reg, old), new) in old.regs().zip(&mut frame.regs) {
+            if let Some(wide) = widened(old, new).filter(|_| !wants.regs.contains(reg)) {
                 *new = wide;
             }
         }
-        frame.stack.widen(&old.stack, widened);
+        let kept = |slot| wants.exact.of_slot(slot) != [false; 2];
+        frame.stack.widen(&old.stack, |slot, old, new| widened(old, new).filter(|_| !kept(slot)));
     }
 }
 

@@ -6,9 +6,11 @@
 //! connected components). What matters of a state that is not complete is not all known yet, so everything is compared.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 use opswap_bpf::InsnIdx;
 
+use super::index::{Index, Quick};
 use crate::demand::ContextId;
 use crate::state::VerifierState;
 
@@ -43,8 +45,17 @@ pub(super) enum Progress {
 #[derive(Default)]
 pub(super) struct Store {
     all: Vec<Kept>,
-    /// Those that are still compared with, by call chain and instruction; the oldest first.
-    places: HashMap<(ContextId, InsnIdx), Vec<KeptId>>,
+    /// Those that are still compared with, by call chain and instruction.
+    places: HashMap<(ContextId, InsnIdx), Place, BuildHasherDefault<Quick>>,
+}
+
+/// The states kept at one instruction of one call chain.
+#[derive(Default)]
+pub(super) struct Place {
+    /// Those that every path is compared with; the oldest first.
+    pub(super) list: Vec<KeptId>,
+    /// Those with which it would seldom help.
+    pub(super) index: Index,
 }
 
 impl Store {
@@ -57,20 +68,20 @@ impl Store {
     }
 
     /// The states to compare with at a place, taken out while that goes on.
-    pub(super) fn take(&mut self, place: (ContextId, InsnIdx)) -> Vec<KeptId> {
+    pub(super) fn take(&mut self, place: (ContextId, InsnIdx)) -> Place {
         self.places.get_mut(&place).map(std::mem::take).unwrap_or_default()
     }
 
     /// Puts them back.
-    pub(super) fn put(&mut self, place: (ContextId, InsnIdx), list: Vec<KeptId>) {
-        if !list.is_empty() {
-            self.places.insert(place, list);
+    pub(super) fn put(&mut self, place: (ContextId, InsnIdx), states: Place) {
+        if !states.list.is_empty() || !states.index.is_empty() {
+            self.places.insert(place, states);
         }
     }
 
     /// The states at a place, the latest first.
     pub(super) fn latest(&self, place: (ContextId, InsnIdx)) -> impl Iterator<Item = KeptId> {
-        self.places.get(&place).into_iter().flatten().rev().copied()
+        self.places.get(&place).into_iter().flat_map(|states| &states.list).rev().copied()
     }
 
     /// Keeps a state with one open path.

@@ -161,15 +161,17 @@ impl Stack {
         }
     }
 
-    /// Replaces every spilled register for which `wider` gives a looser value than the one that `old` has in its place.
-    pub fn widen(&mut self, old: &Self, wider: impl Fn(&RegState, &RegState) -> Option<RegState>) {
+    /// Replaces every spilled register for which `wider` gives a looser value than the one that `old` has in the same slot.
+    pub fn widen(&mut self, old: &Self, wider: impl Fn(usize, &RegState, &RegState) -> Option<RegState>) {
         let changes: Vec<(usize, RegState)> = self
             .slots
             .iter()
             .zip(old.slots())
             .enumerate()
             .filter(|(_, (new, old))| new.spilled_bytes() == old.spilled_bytes())
-            .filter_map(|(at, (new, old))| Some((at, wider(old.spill.as_deref()?, new.spill.as_deref()?)?)))
+            .filter_map(|(at, (new, old))| {
+                Some((at, wider(at, old.spill.as_deref()?, new.spill.as_deref()?)?))
+            })
             .collect();
         for (at, reg) in changes {
             self.slot_mut(at).spill = Some(Rc::new(reg));
