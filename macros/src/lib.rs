@@ -10,6 +10,7 @@
 mod btf;
 mod docs;
 mod errors;
+mod iterator;
 mod kfunc;
 mod nearest;
 mod paths;
@@ -39,6 +40,27 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn kfunc(args: TokenStream, item: TokenStream) -> TokenStream {
     kfunc::expand(args.into(), item.into()).into()
+}
+
+/// Makes a Rust iterator callable by BPF programs: on a function that returns one, or on an `impl Iterator`.
+///
+/// It generates the kfuncs `bpf_iter_NAME_new`, `bpf_iter_NAME_next` and `bpf_iter_NAME_destroy` and their state on the program's stack.
+/// Items are numbers, or `&'static T`, `KRef<T>` or `Box<T>` of types with `#[derive(Btf)]`; programs see them by reference, until
+/// the iterator goes on. An iterator owns all it needs, and comes to an end.
+///
+/// ```text
+/// #[kfunc_iter]
+/// fn numbers(from: i64, to: i64) -> impl Iterator<Item = i64> { from..to }
+///
+/// #[kfunc_iter(name = "flows", new(first: u32))] // calls `Flows::new(first)`; without `new(…)` `Flows::default()`
+/// impl Iterator for Flows { type Item = KRef<Flow>; … }
+/// ```
+///
+/// Words: `name = "…"` (the function's name, or the type's in small letters), `new(…)` on an `impl`, `crate = path`, and those of
+/// `#[kfunc]` that say who may call: `set`, `programs`, `filter`, `sleepable`, `deprecated`.
+#[proc_macro_attribute]
+pub fn kfunc_iter(args: TokenStream, item: TokenStream) -> TokenStream {
+    iterator::expand(args.into(), item.into()).into()
 }
 
 /// Makes a struct of functions a table of operations that BPF programs can implement.

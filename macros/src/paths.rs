@@ -16,6 +16,14 @@ impl Paths {
         Self { krate }
     }
 
+    /// The crate itself.
+    pub(crate) fn krate(&self) -> TokenStream {
+        match &self.krate {
+            Some(path) => quote!(#path),
+            None => quote!(::opswap),
+        }
+    }
+
     /// The line that gives an expansion its short name for `::opswap::__private`, which all other tokens use.
     pub(crate) fn import(&self) -> TokenStream {
         match &self.krate {

@@ -18,7 +18,7 @@ const RULE: &str = "// ---- the macro adds ----\n";
 type Expand = fn(TokenStream) -> TokenStream;
 
 /// Name of the golden file, the item's attribute and body, and who expands it.
-const ITEMS: [(&str, &str, &str, Expand); 10] = [
+const ITEMS: [(&str, &str, &str, Expand); 11] = [
     ("kfunc_plain", "", "fn add(a: u32, b: i16) -> u64 { a as u64 + b as u64 }", kfunc_plain),
     (
         "kfunc_acquire",
@@ -43,6 +43,12 @@ const ITEMS: [(&str, &str, &str, Expand); 10] = [
     ),
     ("btf_enum", "", "#[repr(u8)] enum Mode { Slow, Fast = 7 }", crate::btf::expand),
     (
+        "iterator_function",
+        "",
+        "/// Numbers.\nfn numbers(from: i64, to: i64) -> impl Iterator<Item = i64> { from..to }",
+        iterator_plain,
+    ),
+    (
         "struct_ops_plain",
         "",
         "pub struct FlowOps { grow: fn(flow: &mut Flow, by: u32) -> u32, flags: u32 }",
@@ -63,6 +69,10 @@ fn tokens(text: &str) -> TokenStream {
 
 fn kfunc_plain(item: TokenStream) -> TokenStream {
     crate::kfunc::expand(TokenStream::new(), item)
+}
+
+fn iterator_plain(item: TokenStream) -> TokenStream {
+    crate::iterator::expand(TokenStream::new(), item)
 }
 
 fn kfunc_acquire(item: TokenStream) -> TokenStream {

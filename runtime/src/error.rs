@@ -104,6 +104,14 @@ pub enum RunError {
         /// What it needs.
         what: String,
     },
+    /// A host's iterator gave more items than a run has loop turns.
+    #[error(
+        "`{iterator}` gave more items than a run has loop turns: an iterator for programs comes to an end"
+    )]
+    EndlessIterator {
+        /// The iterator's Rust type.
+        iterator: String,
+    },
     /// The interpreter stopped.
     #[error("the interpreter stopped in `{program}`: {reason}")]
     Interpreter {

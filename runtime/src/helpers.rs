@@ -7,7 +7,9 @@
 //! | 6 | `bpf_trace_printk` | `trace` |
 //! | 7 | `bpf_get_prandom_u32` | `system` |
 //! | 8 | `bpf_get_smp_processor_id` | `system` |
+//! | 197, 201, 202, 203 | `bpf_dynptr_from_mem`, `bpf_dynptr_read`, `bpf_dynptr_write`, `bpf_dynptr_data` | `dynptr` |
 
+mod dynptr;
 mod map;
 mod system;
 mod trace;
@@ -19,8 +21,8 @@ use std::sync::LazyLock;
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, HelperEffects, Intrinsic, KfuncFlags, MemAccess, MemInit, MemSize, Nullness,
-    RetKind, RetProto, SizeRule,
+    ArgIdx, ArgKind, ArgProto, DynptrKind, DynptrMemory, HelperEffects, Intrinsic, KfuncFlags, MemAccess,
+    MemInit, MemSize, Nullness, RetKind, RetProto, SizeRule,
 };
 use opswap_bpf::{HelperId, HelperProto};
 use opswap_jit::{CodeAddr, RunHeader};
@@ -34,8 +36,8 @@ struct Helper {
 }
 
 /// Sorted by number.
-static HELPERS: LazyLock<[Helper; 7]> = LazyLock::new(|| {
-    [
+static HELPERS: LazyLock<Vec<Helper>> = LazyLock::new(|| {
+    let mut helpers = vec![
         Helper {
             proto: contract(
                 1,
@@ -82,11 +84,54 @@ static HELPERS: LazyLock<[Helper; 7]> = LazyLock::new(|| {
             proto: contract(8, "bpf_get_smp_processor_id", vec![], scalar(Size::W)),
             code: system::smp_processor_id,
         },
-    ]
+    ];
+    helpers.extend(dynptrs());
+    helpers
 });
 
+/// The helpers on dynptrs.
+fn dynptrs() -> [Helper; 4] {
+    let memory =
+        |name, at, access, init| arg(name, ArgKind::Memory { size: MemSize::Arg(ArgIdx(at)), access, init });
+    let size = || arg("len", ArgKind::Size { rule: SizeRule::AnyOrZero });
+    let dynptr = || arg("ptr", ArgKind::Dynptr(DynptrKind::Read));
+    let room = arg("ptr", ArgKind::Dynptr(DynptrKind::Uninit(DynptrMemory::Local)));
+    let (offset, flags) = (|| number("offset", Size::DW), || number("flags", Size::DW));
+    let slice =
+        RetKind::Memory { size: MemSize::Arg(ArgIdx(2)), access: MemAccess::ReadWrite, tie: Some(ArgIdx(0)) };
+    let data = memory("data", 1, MemAccess::Write, MemInit::Provided);
+    let to = memory("dst", 1, MemAccess::Write, MemInit::Provided);
+    let from = memory("src", 3, MemAccess::Read, MemInit::Required);
+    let part = arg("len", ArgKind::Const { size: Size::DW });
+    [
+        Helper {
+            proto: contract(197, "bpf_dynptr_from_mem", vec![data, size(), flags(), room], errno())
+                .meaning(Intrinsic::DynptrFromMem),
+            code: dynptr::from_mem,
+        },
+        Helper {
+            proto: contract(201, "bpf_dynptr_read", vec![to, size(), dynptr(), offset(), flags()], errno()),
+            code: dynptr::read,
+        },
+        Helper {
+            proto: contract(
+                202,
+                "bpf_dynptr_write",
+                vec![dynptr(), offset(), from, size(), flags()],
+                errno(),
+            ),
+            code: dynptr::write,
+        },
+        Helper {
+            proto: contract(203, "bpf_dynptr_data", vec![dynptr(), offset(), part], nullable(slice))
+                .meaning(Intrinsic::DynptrData),
+            code: dynptr::data,
+        },
+    ]
+}
+
 fn find(id: HelperId) -> Option<&'static Helper> {
-    let helpers: &'static [Helper] = &*HELPERS;
+    let helpers: &'static [Helper] = &HELPERS;
     let at = helpers.binary_search_by_key(&id, |helper| helper.proto.id).ok()?;
     helpers.get(at)
 }

@@ -40,7 +40,7 @@ pub use module::{Module, ModuleError, ModuleLink};
 pub use object::Object;
 pub use object::verdict::{Ruling, Verdict, WalkLog};
 pub use opswap_bpf::ProgramKind;
-pub use opswap_macros::{Btf, kfunc, struct_ops};
+pub use opswap_macros::{Btf, kfunc, kfunc_iter, struct_ops};
 pub use opswap_verifier::{Limits, Rejection};
 pub use program::{Engine, Program};
 pub use run::CallSite;
@@ -52,7 +52,8 @@ pub use struct_ops::{
 };
 pub use types::{
     BpfCell, BtfEnum, BtfObject, BtfType, Callback, CallbackFn, CallbackNumber, CellValue, Const, ConstSize,
-    Errno, ErrnoPayload, Ignored, KRef, KfuncArg, KfuncRet, KptrSlot, ListHead, ListNode, MapOf, OpArg,
-    OpRet, Out, Pod, Pointee, PointeeMut, RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock,
-    Stopped, TaskWork, Timer, Workqueue,
+    Dynptr, DynptrError, Errno, ErrnoPayload, Ignored, IrqFlag, Iter, IterItem, KRef, KfuncArg, KfuncRet,
+    KptrSlot, Lent, ListHead, ListNode, MapOf, OnStack, OpArg, OpRet, Out, Pod, Pointee, PointeeMut,
+    RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, Stopped, TaskWork, Timer, Uninit,
+    Workqueue,
 };

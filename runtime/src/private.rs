@@ -17,6 +17,7 @@ mod shim;
 pub use core;
 pub use inventory;
 pub use linkme;
+pub use std::boxed::Box;
 
 pub use crate::__place as place;
 
@@ -31,7 +32,8 @@ pub use crate::registry::{OPSWAP_KFUNCS, OPSWAP_STRUCT_OPS, OPSWAP_TYPES};
 pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};
 pub use crate::types::{
-    BtfEnum, BtfObject, BtfType, Carried, KfuncArg, KfuncRet, OpArg, OpArgs, OpRet, Returned, ViaEnum,
+    BtfEnum, BtfObject, BtfType, Carried, IterItem, IterRoom, IterSlot, IterState, KfuncArg, KfuncRet, OpArg,
+    OpArgs, OpRet, Returned, ViaEnum, iter_words,
 };
 
 pub use describe::{

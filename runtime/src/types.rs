@@ -15,6 +15,9 @@
 //! | `kernel` | the kernel's own types: locks, timers, lists, trees |
 //! | `out` | [`Out`]: memory that a kfunc fills in |
 //! | `raw` | [`RawValue`]: numbers and raw pointers, by the kernel's suffixes |
+//! | `uninit`, `dynptr`, `iter`, `irq` | objects on the program's stack: [`Uninit`], [`Dynptr`], [`Iter`], [`IrqFlag`] |
+//! | `rust_iter` | Rust iterators as such objects |
+//! | `lent` | [`Lent`]: what is returned by reference |
 //! | `callback` | [`Callback`]: functions of the program |
 //! | `special` | the calling program, maps, [`KptrSlot`] |
 //! | `kref`, `cell`, `errno`, `rcu` | [`KRef`], [`BpfCell`], [`Errno`], [`Rcu`] |
@@ -25,10 +28,14 @@ mod callback;
 mod cell;
 mod checked;
 mod constant;
+mod dynptr;
 mod errno;
 mod fields;
+mod irq;
+mod iter;
 mod kernel;
 mod kref;
+mod lent;
 mod memory;
 mod number;
 mod op;
@@ -38,7 +45,9 @@ mod pointee;
 mod raw;
 mod rcu;
 mod ret;
+mod rust_iter;
 mod special;
+mod uninit;
 
 pub use arg::{Carried, KfuncArg};
 pub(crate) use arg::{Carrier, Decode, Raw};
@@ -47,11 +56,15 @@ pub use callback::{Callback, CallbackFn, CallbackNumber, Stopped};
 pub use cell::{BpfCell, CellValue};
 pub use checked::{BtfEnum, ViaEnum};
 pub use constant::{Const, ConstSize, Ignored};
+pub use dynptr::{Dynptr, DynptrError};
 pub use errno::{Errno, ErrnoPayload};
+pub use irq::IrqFlag;
+pub use iter::Iter;
 pub use kernel::{
     ListHead, ListNode, RbNode, RbRoot, Refcount, ResSpinLock, SpinLock, TaskWork, Timer, Workqueue,
 };
 pub use kref::KRef;
+pub use lent::Lent;
 pub(crate) use op::{DecodeRet, EncodeArg, gives};
 pub use op::{OpArg, OpArgs, OpRet};
 pub use out::Out;
@@ -62,4 +75,6 @@ pub(crate) use raw::{is_caller, raw_args, raw_ret};
 pub use rcu::Rcu;
 pub(crate) use ret::{Encode, RetFamily};
 pub use ret::{KfuncRet, Returned};
+pub use rust_iter::{IterItem, IterRoom, IterSlot, IterState, iter_words};
 pub use special::{KptrSlot, MapOf};
+pub use uninit::{OnStack, Uninit};

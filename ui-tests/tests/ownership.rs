@@ -5,8 +5,8 @@ use std::path::Path;
 
 use opswap::registry::OPSWAP_KFUNCS;
 use opswap::{
-    Btf, CallSite, Callback, Const, ConstSize, Errno, Ignored, KRef, KptrSlot, ListHead, ListNode, Map,
-    MapOf, Out, RbNode, RbRoot, Rcu, SpinLock, Timer, Workqueue, kfunc,
+    Btf, CallSite, Callback, Const, ConstSize, Dynptr, Errno, Ignored, IrqFlag, Iter, KRef, KptrSlot,
+    ListHead, ListNode, Map, MapOf, Out, RbNode, RbRoot, Rcu, SpinLock, Timer, Uninit, Workqueue, kfunc,
 };
 
 #[derive(Btf)]
@@ -27,6 +27,12 @@ struct Buffer {
 enum Mode {
     Slow,
     Fast,
+}
+
+#[derive(Btf)]
+#[repr(C)]
+struct Table {
+    count: u64,
 }
 
 static FIRST: Flow = Flow { cwnd: 1, next: None };
@@ -151,6 +157,59 @@ fn arg_nodes(list: &ListNode, tree: &RbNode) {
     let _ = (list, tree);
 }
 
+#[kfunc]
+fn arg_dynptr(memory: &Dynptr) -> u64 {
+    memory.len() as u64
+}
+
+#[kfunc]
+fn arg_dynptr_mut(memory: &mut Dynptr) -> bool {
+    memory.write(0, &[1]).is_ok()
+}
+
+#[kfunc]
+fn arg_dynptr_uninit(memory: Uninit<Dynptr>) -> bool {
+    memory.to_constant(b"constant").is_ok()
+}
+
+#[derive(Btf, Default)]
+#[repr(C)]
+#[btf(name = "bpf_iter_arg_seq")]
+struct Seq {
+    next: u64,
+}
+
+#[kfunc(iter_new)]
+fn bpf_iter_arg_seq_new(state: Uninit<Iter<Seq>>, last: u64) {
+    state.write(Iter::new(Seq { next: last }));
+}
+
+#[kfunc(iter_next)]
+fn bpf_iter_arg_seq_next(state: &mut Iter<Seq>) -> Option<&u64> {
+    state.next = state.next.checked_sub(1)?;
+    Some(&state.next)
+}
+
+#[kfunc(iter_destroy)]
+fn bpf_iter_arg_seq_destroy(state: &mut Iter<Seq>) {
+    state.next = 0;
+}
+
+#[kfunc]
+fn arg_iterator(state: &Iter<Seq>) -> u64 {
+    state.next
+}
+
+#[kfunc]
+fn arg_irq_save(flag: Uninit<IrqFlag>) {
+    flag.write(IrqFlag::new(1));
+}
+
+#[kfunc]
+fn arg_irq_restore(flag: &mut IrqFlag) -> u64 {
+    flag.saved()
+}
+
 #[kfunc(implicit_args)]
 fn arg_call_site(site: &CallSite) -> bool {
     site.program().is_empty()
@@ -203,6 +262,11 @@ fn ret_static() -> &'static Flow {
 #[kfunc(ret_null)]
 fn ret_tied_or_null(flow: &Flow) -> Option<&Flow> {
     flow.next.as_deref()
+}
+
+#[kfunc]
+fn ret_number_lent(table: &Table) -> &u64 {
+    &table.count
 }
 
 #[kfunc(rcu_protected)]

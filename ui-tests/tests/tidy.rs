@@ -30,6 +30,7 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/declare/linked.rs",
     "runtime/src/enter.rs",
     "runtime/src/helpers.rs",
+    "runtime/src/helpers/dynptr.rs",
     "runtime/src/helpers/map.rs",
     "runtime/src/helpers/system.rs",
     "runtime/src/helpers/trace.rs",
@@ -57,9 +58,13 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/types/callback.rs",
     "runtime/src/types/checked.rs",
     "runtime/src/types/constant.rs",
+    "runtime/src/types/dynptr.rs",
+    "runtime/src/types/irq.rs",
+    "runtime/src/types/iter.rs",
     "runtime/src/types/kernel.rs",
     "runtime/src/types/fields.rs",
     "runtime/src/types/kref.rs",
+    "runtime/src/types/lent.rs",
     "runtime/src/types/memory.rs",
     "runtime/src/types/number.rs",
     "runtime/src/types/op.rs",
@@ -69,6 +74,8 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/types/raw.rs",
     "runtime/src/types/rcu.rs",
     "runtime/src/types/ret.rs",
+    "runtime/src/types/rust_iter.rs",
+    "runtime/src/types/uninit.rs",
 ];
 
 /// Files longer than this are split.

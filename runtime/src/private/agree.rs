@@ -2,7 +2,7 @@
 //! compiler shows the message at the word.
 
 use super::shim::Signature;
-use crate::declare::{ArgDecl, ArgForm, DemandDecl, NullDecl, RetForm, TrustDecl};
+use crate::declare::{ArgDecl, ArgForm, DemandDecl, MemRule, NullDecl, RetForm, TrustDecl};
 
 /// Longest message; a longer type name is cut.
 const MAX: usize = 240;
@@ -82,12 +82,12 @@ rules! {
     kptr_get "kptr_get" on the parameters, "`&KptrSlot<T>` as its first parameter", |args| first(args, ArgForm::KptrSlot);
     rcu "rcu" on the parameters, "an RCU-protected parameter `Rcu<'_, T>`",
         |args| any(args, ArgForm::Object, Some(DemandDecl::Rcu)) || any(args, ArgForm::Raw, Some(DemandDecl::Rcu));
-    iter_new "iter_new" on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
-        |args| first(args, ArgForm::Iter);
+    iter_new "iter_new" on the parameters, "room for an iterator's state `Uninit<Iter<T>>` as its first parameter",
+        |args| first(args, ArgForm::Iter) && matches!(args[0].shape.mem, MemRule::Uninit);
     iter_next "iter_next" on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
-        |args| first(args, ArgForm::Iter);
+        |args| first(args, ArgForm::Iter) && matches!(args[0].shape.mem, MemRule::ReadWrite);
     iter_destroy "iter_destroy" on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
-        |args| first(args, ArgForm::Iter);
+        |args| first(args, ArgForm::Iter) && matches!(args[0].shape.mem, MemRule::ReadWrite);
     implicit_args "implicit_args" on the parameters, "a parameter that the runtime fills in, such as `&CallSite`",
         |args| any(args, ArgForm::Implicit, None);
 }

@@ -81,7 +81,7 @@ impl Signature<'_> {
             ArgForm::Str => ArgKind::Str,
             ArgForm::Map => ArgKind::Map { shape: map_shape(shape) },
             ArgForm::Dynptr => ArgKind::Dynptr(dynptr(shape.mem)),
-            ArgForm::Iter => self.iterator(out.len(), shape, types)?,
+            ArgForm::Iter => self.iterator(out.len(), arg, types)?,
             ArgForm::Callback => ArgKind::Callback { args: self.callback(shape, types)? },
             ArgForm::Ignored => ArgKind::Ignored,
         };
@@ -132,6 +132,9 @@ impl Signature<'_> {
         tie: Tie,
         types: &mut Types,
     ) -> Result<(RetProto, BtfId), RegistryError> {
+        // An iterator's element is the iterator's until it goes on.
+        let next = tie == Tie::NONE && self.flags.contains(KfuncFlags::ITER_NEXT);
+        let tie = if next { Tie::arg(0) } else { tie };
         let null = nullness(ret.null);
         let kind = match ret.form {
             RetForm::Void => RetKind::Void,
@@ -165,6 +168,9 @@ impl Signature<'_> {
             TrustDecl::Owned => RetTrust::Owned,
             // No grace period delays a Rust destructor: the result lives as long as what it was borrowed from.
             TrustDecl::Rcu => self.tied_to(tie).map_or(RetTrust::Rcu, RetTrust::Borrowed),
+            TrustDecl::Untrusted if self.flags.contains(KfuncFlags::ITER_NEXT) => {
+                self.tied_to(tie).map_or(RetTrust::Untrusted, RetTrust::Borrowed)
+            }
             TrustDecl::Untrusted => RetTrust::Untrusted,
             TrustDecl::Borrowed => match self.tied_to(tie) {
                 Some(arg) => RetTrust::Borrowed(arg),
@@ -207,14 +213,26 @@ impl Signature<'_> {
     }
 
     /// An iterator's state: the function's own in front, any other in another place.
-    fn iterator(&self, at: usize, shape: &ArgShape, types: &mut Types) -> Result<ArgKind, RegistryError> {
+    fn iterator(&self, at: usize, arg: &ArgDecl, types: &mut Types) -> Result<ArgKind, RegistryError> {
+        let shape = &arg.shape;
         let ty = self.object(shape, types)?;
-        let role = match at {
-            0 if self.flags.contains(KfuncFlags::ITER_NEW) => IterRole::New,
-            0 if self.flags.contains(KfuncFlags::ITER_NEXT) => IterRole::Next,
-            0 if self.flags.contains(KfuncFlags::ITER_DESTROY) => IterRole::Destroy,
-            _ => IterRole::Use,
+        let own = |flag| at == 0 && self.flags.contains(flag);
+        let (role, fits) = if own(KfuncFlags::ITER_NEW) {
+            (IterRole::New, shape.mem == MemRule::Uninit)
+        } else if own(KfuncFlags::ITER_NEXT) {
+            (IterRole::Next, shape.mem == MemRule::ReadWrite)
+        } else if own(KfuncFlags::ITER_DESTROY) {
+            (IterRole::Destroy, shape.mem == MemRule::ReadWrite)
+        } else {
+            (IterRole::Use, shape.mem != MemRule::Uninit)
         };
+        if !fits {
+            return Err(self.user.signature(format!(
+                "takes the iterator's state `{}` in the wrong way: `iter_new` takes an `Uninit<Iter<T>>`, `iter_next` and \
+                 `iter_destroy` a `&mut Iter<T>`, all as their first parameter, and nobody else an `Uninit<Iter<T>>`",
+                arg.name
+            )));
+        }
         let name = types.name(ty.id);
         let problem = if name.strip_prefix("bpf_iter_").is_none_or(str::is_empty) {
             Some(format!("takes `{name}` as an iterator's state: such a struct is called `bpf_iter_NAME`"))

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use opswap_bpf::btf::{BtfType, Func};
 use opswap_bpf::program::Linkage;
 use opswap_bpf::proto::{
-    ArgKind, ArgProto, DeclaredAt, Demand, KfuncFlags, KfuncProto, Nullness, RetKind, RetProto, RetTrust,
+    ArgKind, ArgProto, DeclaredAt, Demand, IterRole, KfuncFlags, KfuncProto, Nullness, RetKind, RetProto,
+    RetTrust,
 };
 use opswap_bpf::{BtfId, TypeRef};
 use opswap_jit::CodeAddr;
 
 use super::available::Availability;
-use super::contract::Signature;
+use super::contract::{Lowered, Signature};
 use super::error::RegistryError;
 use super::near::nearest;
 use super::tags::{arg_tag, ret_tag};
@@ -70,6 +71,7 @@ fn kfunc(
         return Err(user.signature(problem));
     }
     let (ret, ret_type) = signature.ret(&decl.ret, decl.tie, types)?;
+    check_iterator(decl, &lowered, &ret, types).map_err(|problem| user.signature(problem))?;
     let (args, params): (Vec<_>, Vec<_>) =
         lowered.into_iter().map(|lowered| (lowered.proto, lowered.param)).unzip();
     let mut flags = written | implied(&args, &ret);
@@ -111,6 +113,42 @@ fn kfunc(
         available,
         owner: owner.clone(),
     })
+}
+
+/// The kernel's rules for the functions of an iterator (`btf_check_iter_kfuncs`).
+fn check_iterator(decl: &KfuncDecl, args: &[Lowered], ret: &RetProto, types: &Types) -> Result<(), String> {
+    let roles = args.iter().filter_map(|arg| {
+        let ArgKind::Iter { ty, role } = arg.proto.kind else { return None };
+        (role != IterRole::Use).then(|| (types.name(ty.id), role))
+    });
+    let Some((state, role)) = roles.into_iter().next() else {
+        let flags = KfuncFlags::from_bits_truncate(decl.flags);
+        let iterates = KfuncFlags::ITER_NEW | KfuncFlags::ITER_NEXT | KfuncFlags::ITER_DESTROY;
+        let problem = "is a function of an iterator, but its first parameter is no state of one";
+        return if flags.intersects(iterates) { Err(problem.to_owned()) } else { Ok(()) };
+    };
+    let word = match role {
+        IterRole::New => "new",
+        IterRole::Next => "next",
+        IterRole::Destroy | IterRole::Use => "destroy",
+    };
+    let expected = format!("{state}_{word}");
+    if decl.name != expected {
+        return Err(format!("is a function of the iterator `{state}`, so its name is `{expected}`"));
+    }
+    if role != IterRole::New && args.len() != 1 {
+        return Err("takes more than the iterator's state: `next` and `destroy` take nothing else".to_owned());
+    }
+    let pointer = matches!(ret.kind, RetKind::Object { .. } | RetKind::Memory { .. });
+    match role {
+        IterRole::Next if !pointer || ret.null == Nullness::NonNull => {
+            Err("gives no `Option` of a reference: `next` of an iterator gives NULL at its end".to_owned())
+        }
+        IterRole::Destroy if ret.kind != RetKind::Void => {
+            Err("gives something: `destroy` of an iterator gives nothing".to_owned())
+        }
+        IterRole::New | IterRole::Next | IterRole::Destroy | IterRole::Use => Ok(()),
+    }
 }
 
 /// What C cannot say about arguments and result.

@@ -308,6 +308,7 @@ const RET_NULL: u32 = 1 << 2;
 const RCU: u32 = 1 << 7;
 /// `KF_ITER_NEW`, `KF_ITER_NEXT`, `KF_ITER_DESTROY`.
 const ITER: u32 = 7 << 8;
+const ITER_NEW: u32 = 1 << 8;
 
 /// All parameters: each pointer with its size is one, and the flags tell who owns what. Gives their number as well.
 #[track_caller]
@@ -322,6 +323,9 @@ pub(crate) const fn raw_args<const N: usize>(
         let next = if at + 1 < N { Some(names[at + 1]) } else { None };
         let around = Around { next, state: at == 0 && flags & ITER != 0 };
         let mut arg = raw_arg(raws[at], names[at], around);
+        if around.state && flags & ITER_NEW != 0 {
+            arg.shape.mem = MemRule::Uninit;
+        }
         if arg.shape.regs == 2
             && at + 1 < N
             && let Some(size) = raws[at + 1]

@@ -1,12 +1,12 @@
-//! [`KfuncRet`]: what a kfunc may return; the carriers of owned and borrowed pointers and of results.
+//! [`KfuncRet`]: what a kfunc may return; the carriers of owned pointers and of results.
 
-use crate::declare::{IntForm, NullDecl, RetForm, RetShape, TrustDecl, TypeExpr};
+use crate::declare::{IntForm, RetForm, RetShape, TrustDecl, TypeExpr};
 use crate::run::Run;
 
 use super::btf::BtfObject;
 use super::errno::{Errno, ErrnoPayload};
 use super::kref::KRef;
-use super::pointee::{ViaKRef, ViaRef};
+use super::pointee::ViaKRef;
 
 /// A type that a kfunc may return.
 #[diagnostic::on_unimplemented(
@@ -178,36 +178,4 @@ fn hand_out<T>(value: KRef<T>, run: &Run<'_>) -> u64 {
     // takes the entry out of it.
     unsafe { run.own(object, KRef::<T>::release) };
     object as u64
-}
-
-impl<T: BtfObject> KfuncRet for &T {
-    type Via = ViaRef;
-    type At<'x> = &'x T;
-}
-
-// SAFETY: the pointer is to a live object of type `T`, for as long as the lifetime, which the declaration ties to an argument.
-unsafe impl<'a, T: BtfObject> Encode<&'a T> for ViaRef {
-    const SHAPE: RetShape = object::<T>(TrustDecl::Borrowed);
-
-    fn encode(value: &'a T, _run: &Run<'_>) -> u64 {
-        std::ptr::from_ref(value).expose_provenance() as u64
-    }
-}
-
-impl<T: BtfObject> KfuncRet for Option<&T> {
-    type Via = ViaRef;
-    type At<'x> = Option<&'x T>;
-}
-
-// SAFETY: as for `&T`, or NULL.
-unsafe impl<'a, T: BtfObject> Encode<Option<&'a T>> for ViaRef {
-    const SHAPE: RetShape = {
-        let mut shape = object::<T>(TrustDecl::Borrowed);
-        shape.null = NullDecl::Nullable;
-        shape
-    };
-
-    fn encode(value: Option<&'a T>, run: &Run<'_>) -> u64 {
-        value.map_or(0, |value| <Self as Encode<&'a T>>::encode(value, run))
-    }
 }

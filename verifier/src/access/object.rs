@@ -309,6 +309,13 @@ pub(crate) fn embedded(
     None
 }
 
+/// Whether one of two types is the other before it is complete, by the kernel's suffix (`nf_conn___init`).
+pub(crate) fn is_incomplete(subject: &Subject<'_>, left: TypeRef, right: TypeRef) -> bool {
+    let (left, right) = (type_name(subject, left), type_name(subject, right));
+    let of = |name: &str, other: &str| name.strip_suffix("___init").is_some_and(|name| name == other);
+    of(&left, &right) || of(&right, &left)
+}
+
 /// Whether both are the same type, modifiers aside.
 pub(crate) fn same_type(subject: &Subject<'_>, left: TypeRef, right: TypeRef) -> bool {
     let stripped = |ty: TypeRef| subject.host.btf(ty.space).map(|btf| btf.skip_modifiers(ty.id));

@@ -430,6 +430,12 @@ fn check_object(
     let access = match demand {
         // What is given away must be the very object, not its first member.
         Demand::Owned => object::same_type(call.subject, held, ty).then_some(FieldAccess::Shared),
+        // An object before it is complete must not pass for a complete one, which is its first member.
+        Demand::Trusted | Demand::Rcu | Demand::Exclusive | Demand::Untrusted
+            if object::is_incomplete(call.subject, held, ty) =>
+        {
+            None
+        }
         Demand::Trusted | Demand::Rcu | Demand::Exclusive | Demand::Untrusted => {
             object::embedded(call.subject, held, offset, ty)
         }

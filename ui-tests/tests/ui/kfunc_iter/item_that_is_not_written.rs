@@ -1,0 +1,8 @@
+use opswap::kfunc_iter;
+
+#[kfunc_iter]
+fn names() -> impl Send {
+    1
+}
+
+fn main() {}

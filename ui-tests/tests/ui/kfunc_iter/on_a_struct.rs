@@ -1,0 +1,6 @@
+use opswap::kfunc_iter;
+
+#[kfunc_iter]
+struct Numbers;
+
+fn main() {}
