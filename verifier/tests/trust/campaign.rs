@@ -33,8 +33,8 @@ pub(crate) struct Counts {
     pub(crate) strict_runs: u64,
     /// Refused with pruning only, for what was widened in a loop that ends by itself.
     pub(crate) too_strict: u64,
-    /// Accepted with pruning only, for a store over part of a pointer that the covering state had forgotten: what is left
-    /// of it is unreadable in both.
+    /// Accepted with pruning only, for an access to part of a pointer that the covering state had forgotten: a store, what is
+    /// left is unreadable in both; or a read where addresses may be known.
     pub(crate) forgotten: u64,
     /// Rejections by code and name.
     pub(crate) reasons: BTreeMap<String, u64>,
@@ -202,9 +202,9 @@ fn loosened(insns: &[Insn]) -> bool {
     insns.iter().any(widens)
 }
 
-/// A store over part of a spilled pointer.
+/// A store over part of a spilled pointer; or, where unwritten stack may be read and addresses may leak, a read of part of it.
 fn over_pointer(rejection: &Rejection) -> bool {
-    rejection.reason.name() == "CorruptsSpill"
+    matches!(rejection.reason.name(), "CorruptsSpill" | "PartialFill")
 }
 
 /// Pruning may change no verdict.

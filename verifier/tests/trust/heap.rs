@@ -74,6 +74,11 @@ impl Heap {
         (found.base == address).then_some(found.block)
     }
 
+    /// All blocks and where they begin.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Block, u64)> {
+        self.pages.values().map(|found| (found.block, found.base))
+    }
+
     /// The length of the block that begins at an address.
     pub(crate) fn len(&self, address: u64) -> u64 {
         self.pages.get(&Self::page(address)).map_or(0, |found| found.bytes.len() as u64)

@@ -103,14 +103,13 @@ impl<'a> Watcher<'a> {
         let fixed = i64::from(pointer.offset).cast_unsigned();
         let moved = value.wrapping_sub(fixed);
         let from = |base: u64| pointer.var.contains(moved.wrapping_sub(base));
-        // Where the base is one of many: the block that the address, less a constant offset, begins.
-        let block = || {
-            let constant = pointer.var.as_constant();
-            let base = match constant {
-                Some(constant) => moved.wrapping_sub(constant),
-                None => moved & !0xfff | 0x800,
-            };
-            self.heap.0.borrow().at(base).filter(|_| from(base)).map(|block| (block, base))
+        // Where the base is one of many: any block that lies where the offset allows.
+        let block = |wanted: &dyn Fn(Block, u64) -> bool| match pointer.var.as_constant() {
+            Some(constant) => {
+                let base = moved.wrapping_sub(constant);
+                self.heap.0.borrow().at(base).is_some_and(|block| wanted(block, base))
+            }
+            None => self.heap.0.borrow().iter().any(|(block, base)| from(base) && wanted(block, base)),
         };
         match pointer.to {
             Region::Stack(frame) => {
@@ -119,14 +118,13 @@ impl<'a> Watcher<'a> {
             }
             Region::Context => from(self.context),
             Region::MapPtr(map) => is_map(moved, map.0),
-            Region::MapValue(map) => block().is_some_and(|(block, _)| block == Block::Value(map.index())),
+            Region::MapValue(map) => block(&|block, _| block == Block::Value(map.index())),
             Region::Object(ty) => {
-                pointer.trust == Trust::Untrusted
-                    || block().is_some_and(|(block, _)| block == Block::Object(ty))
+                pointer.trust == Trust::Untrusted || block(&|block, _| block == Block::Object(ty))
             }
-            Region::Memory { size, .. } => block().is_some_and(|(block, base)| {
-                block == Block::Memory && self.heap.0.borrow().len(base) >= size.into()
-            }),
+            Region::Memory { size, .. } => {
+                block(&|block, base| block == Block::Memory && self.heap.0.borrow().len(base) >= size.into())
+            }
             Region::Packet { from: PacketOrigin::Start, range } => {
                 let variable = moved.wrapping_sub(self.packet.0);
                 let there = range == 0
