@@ -104,7 +104,7 @@ pub(crate) fn load(image: &Image<'_>, log: &mut [u8]) -> Result<(), (io::Error, 
         .word(88, count(image.functions.len()));
     if let Some(first) = log.first_mut() {
         *first = 0;
-        attr = attr.word(24, 1).word(28, count(log.len())).address(32, log.as_ptr());
+        attr = attr.word(24, 2).word(28, count(log.len())).address(32, log.as_ptr());
     }
     match bpf(PROG_LOAD, &mut attr) {
         // Dropped at once: the kernel forgets it.

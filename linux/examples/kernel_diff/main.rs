@@ -1,7 +1,7 @@
 //! Asks the live kernel about typed programs and compares its verdict with ours.
 //!
-//! `cargo run --release -p opswap-linux --example kernel_diff -- FIRST COUNT` (root; loads only, and lets every program go at
-//! once). Prints each program that the kernel rejects and we accept with the kernel's message, then all disagreements grouped by
+//! `cargo run --release -p opswap-linux --example kernel_diff -- FIRST COUNT [division]` (root; loads only, and lets every program go at
+//! once). With a count of 1: the program, our verdict, the kernel's whole log. Otherwise prints each program that the kernel rejects and we accept with the kernel's message, then all disagreements grouped by
 //! message, then the four counts. A kernel may crash on a hostile program: have everything saved before.
 
 mod kernel;
@@ -14,14 +14,15 @@ use std::time::Instant;
 
 use opswap_bpf::btf::{Func, IntEncoding, IntType};
 use opswap_bpf::display::Listing;
-use opswap_bpf::insn::{CallTarget, Imm64, MapRef};
+use opswap_bpf::insn::{AluOp, CallTarget, Imm64, MapRef};
 use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
 use opswap_bpf::program::Linkage;
 use opswap_bpf::program::LoadFlags;
 use opswap_bpf::random::{Callable, Features, Rng, World, break_rules, typed};
 use opswap_bpf::{Btf, BtfId, BtfType, HelperId, Insn, InsnIdx, MapProto, Program, ProgramKind, encode};
 use opswap_linux::Linux;
-use opswap_verifier::{Host, Limits, verify_with};
+use opswap_verifier::verified::Reach;
+use opswap_verifier::{Host, Limits, VerifiedProgram, verify_with};
 
 /// A kind of program: section name, the kernel's number, its load flags.
 struct Kind {
@@ -149,10 +150,12 @@ struct Setup {
     btf: OwnedFd,
     types: [u32; 2],
     worlds: Vec<World>,
+    /// Whether programs divide.
+    division: bool,
 }
 
 impl Setup {
-    fn new() -> Result<Self, String> {
+    fn new(division: bool) -> Result<Self, String> {
         let path = "/sys/kernel/btf/vmlinux";
         let bytes = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
         let vmlinux = Btf::parse(&bytes).map_err(|error| error.to_string())?;
@@ -162,29 +165,33 @@ impl Setup {
         let fds = made.map_err(|error| format!("the kernel makes no maps for us: {error}"))?;
         let (bytes, types) = types()?;
         let btf = kernel::btf(&bytes).map_err(|error| format!("the kernel refuses our BTF: {error}"))?;
-        let worlds = KINDS.iter().filter_map(|kind| world(&linux, &named(kind), &maps)).collect();
-        Ok(Self { linux, maps, fds, btf, types, worlds })
+        let mut worlds: Vec<World> =
+            KINDS.iter().filter_map(|kind| world(&linux, &named(kind), &maps)).collect();
+        worlds.iter_mut().for_each(|world| world.features.set(Features::DIVISION, division));
+        Ok(Self { linux, maps, fds, btf, types, worlds, division })
     }
 
     fn program(&self, seed: u64) -> (&'static Kind, Vec<Insn>) {
         let mut rng = Rng::new(!seed);
         let at = usize::try_from(seed % 4).unwrap_or(0);
-        let mut insns =
-            typed(seed, &World { statements: rng.pick(&[6, 10, 16, 24]), ..self.worlds[at].clone() });
+        let statements = rng.pick(&[6, 10, 16, 24]);
+        let mut insns = typed(seed, &World { statements, ..self.worlds[at].clone() });
         if rng.percent(60) {
+            let whole = insns.clone();
             break_rules(&mut rng, &mut insns);
+            // The kernel knows nothing of quotients and remainders: they come only where they were asked for.
+            if !self.division && insns.iter().any(divides) {
+                insns = whole;
+            }
         }
         (&KINDS[at], insns)
     }
 
-    fn ours(&self, kind: &Kind, insns: &[Insn]) -> Result<(), String> {
+    fn ours(&self, kind: &Kind, insns: &[Insn]) -> Result<VerifiedProgram, String> {
         let mut program = Program::bare("typed", named(kind), insns.to_vec());
         program.maps.clone_from(&self.maps);
         program.flags = kind.flags;
-        verify_with(program, &self.linux, &Limits::default())
-            .0
-            .map(|_| ())
-            .map_err(|refused| refused.to_string())
+        verify_with(program, &self.linux, &Limits::default()).0.map_err(|refused| refused.to_string())
     }
 
     /// The kernel's verdict: its error and message.
@@ -197,6 +204,17 @@ impl Setup {
         kernel::load(&image, log).map_err(|(error, log)| format!("{} ({error})", message(&log)))
     }
 
+    /// One program with everything that is known of it.
+    fn show(&self, seed: u64) {
+        let (kind, insns) = self.program(seed);
+        println!("{} {}", kind.section, Listing(&insns));
+        println!("ours: {:?}", self.ours(kind, &insns));
+        let mut log = vec![0; 1 << 22];
+        let verdict = self.kernel(kind, &insns, &mut log);
+        let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
+        println!("kernel: {verdict:?}\n{}", String::from_utf8_lossy(&log[..end]));
+    }
+
     fn linked(&self, insn: Insn) -> Insn {
         if let Insn::LoadImm64 { dst, imm: Imm64::Map(MapRef::Idx(id)) } = insn
             && let Some(fd) = self.fds.get(id.index())
@@ -205,6 +223,11 @@ impl Setup {
         }
         insn
     }
+}
+
+fn divides(insn: &Insn) -> bool {
+    let ops = [AluOp::Div, AluOp::Mod, AluOp::Sdiv, AluOp::Smod];
+    matches!(insn, Insn::Alu { op, .. } if ops.contains(op))
 }
 
 fn named(kind: &Kind) -> ProgramKind {
@@ -220,6 +243,27 @@ fn message(log: &str) -> String {
             && !line.starts_with("stack depth")
     });
     told.unwrap_or("no message").to_owned()
+}
+
+/// Whether the kernel stumbled over an instruction that no path reaches, as our ranges show.
+fn is_dead(proof: &VerifiedProgram, why: &str, log: &[u8]) -> bool {
+    let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
+    let text = String::from_utf8_lossy(&log[..end]);
+    let slot = |line: &str| line.split_once(": (")?.0.rsplit(' ').next()?.parse::<u32>().ok();
+    // Calls are looked up before the walk.
+    let unknown =
+        why.strip_prefix("kernel btf_id ").and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok());
+    let at = match unknown {
+        Some(id) => proof.program().insns.iter().position(
+            |insn| matches!(insn, Insn::Call { target: CallTarget::Kfunc { id: own, .. } } if own.0 == id),
+        ),
+        None => {
+            let walked = text.lines().rev().filter(|line| !line.starts_with("mark_precise"));
+            walked.filter_map(slot).next().and_then(|slot| usize::try_from(slot).ok())
+        }
+    };
+    let at = at.and_then(|at| u32::try_from(at).ok()).map(InsnIdx);
+    at.and_then(|at| proof.facts(at)).is_some_and(|facts| facts.reach == Reach::Dead)
 }
 
 /// A message without its numbers.
@@ -240,35 +284,47 @@ struct Counts {
     both_accept: u64,
     both_reject: u64,
     missed: BTreeMap<String, u64>,
+    /// The kernel rejects an instruction that no path reaches, as our ranges show.
+    dead: u64,
     refused: BTreeMap<String, u64>,
 }
 
 fn main() -> ExitCode {
-    let numbers: Option<Vec<u64>> = std::env::args().skip(1).map(|word| word.parse().ok()).collect();
+    let division = std::env::args().nth(3).is_some_and(|word| word == "division");
+    let numbers: Option<Vec<u64>> = std::env::args().skip(1).take(2).map(|word| word.parse().ok()).collect();
     let Some([first, count]) = numbers.as_deref() else {
-        eprintln!("expected FIRST COUNT, two numbers");
+        eprintln!("expected FIRST COUNT [division]");
         return ExitCode::from(2);
     };
-    let setup = match Setup::new() {
+    let setup = match Setup::new(division) {
         Ok(setup) => setup,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(2);
         }
     };
+    if *count == 1 {
+        setup.show(*first);
+        return ExitCode::SUCCESS;
+    }
     let (mut counts, start) = (Counts::default(), Instant::now());
     let mut log = vec![0; 1 << 20];
     for seed in *first..first.saturating_add(*count) {
         let (kind, insns) = setup.program(seed);
         let ours = setup.ours(kind, &insns);
         match (ours, setup.kernel(kind, &insns, &mut [])) {
-            (Ok(()), Ok(())) => counts.both_accept += 1,
+            (Ok(_), Ok(())) => counts.both_accept += 1,
             (Err(_), Err(_)) => counts.both_reject += 1,
-            (Ok(()), Err(_)) => {
+            (Ok(proof), Err(_)) => {
                 let why = setup
                     .kernel(kind, &insns, &mut log)
                     .err()
                     .unwrap_or_else(|| "accepted when asked again".into());
+                let dead = is_dead(&proof, &why, &log);
+                if dead {
+                    counts.dead += 1;
+                    continue;
+                }
                 let shown = counts.missed.entry(shape(&why)).or_default();
                 *shown += 1;
                 if *shown <= 2 {
@@ -301,9 +357,10 @@ fn report(counts: &Counts, first: u64, count: u64) {
     sorted(&counts.refused).iter().for_each(|(count, shape)| println!("{count:>8} {shape}"));
     let (missed, refused): (u64, u64) = (counts.missed.values().sum(), counts.refused.values().sum());
     println!(
-        "\nseeds {first} to {}: both accept {}, both reject {}, kernel rejects and we accept {missed}, kernel accepts and we reject {refused}",
+        "\nseeds {first} to {}: both accept {}, both reject {}, kernel rejects and we accept {missed} (and {} for an instruction that no path reaches), kernel accepts and we reject {refused}",
         first + count - 1,
         counts.both_accept,
-        counts.both_reject
+        counts.both_reject,
+        counts.dead
     );
 }

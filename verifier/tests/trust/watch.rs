@@ -134,7 +134,8 @@ impl<'a> Watcher<'a> {
                 pointer.var.contains(variable) && there
             }
             Region::PacketEnd => value == self.packet.1,
-            Region::Func(_) => value >= 0xffff_ffff_8000_0000,
+            // Addresses of functions are slots, far up.
+            Region::Func(_) => pointer.fixed_offset().is_none() || moved >= 0xffff_ffff_8000_0000,
             Region::MapKey(_) | Region::Record { .. } | Region::Packet { .. } => false,
             #[allow(unreachable_patterns, reason = "other regions are not given here")]
             _ => false,

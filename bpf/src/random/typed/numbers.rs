@@ -69,11 +69,15 @@ impl Body<'_> {
     pub(super) fn arithmetic(&mut self) {
         let ops: &[AluOp] = if self.has(Features::V4) { &AluOp::ALL } else { &BEFORE_V4 };
         let (op, width) = (self.rng.pick(ops), self.rng.pick(&Width::ALL));
+        let divides = matches!(op, AluOp::Div | AluOp::Mod | AluOp::Sdiv | AluOp::Smod);
+        if divides && !self.has(Features::DIVISION) {
+            return self.unary();
+        }
         let (dst, mut src) = (self.changeable(), self.operand());
         if let Src::Imm(imm) = &mut src {
             if matches!(op, AluOp::Lsh | AluOp::Rsh | AluOp::Arsh) {
                 *imm &= width.bits().cast_signed() - 1;
-            } else if matches!(op, AluOp::Div | AluOp::Mod | AluOp::Sdiv | AluOp::Smod) && *imm == 0 {
+            } else if divides && *imm == 0 {
                 *imm = 3;
             }
         }
@@ -155,7 +159,7 @@ impl Body<'_> {
                 let (width, imm) = (self.rng.pick(&Width::ALL), mask.cast_signed());
                 self.push(Insn::Alu { op: AluOp::And, width, dst, src: Src::Imm(imm) });
             }
-            1 if imm > 0 => {
+            1 if imm > 0 && self.has(Features::DIVISION) => {
                 let width = self.rng.pick(&Width::ALL);
                 self.push(Insn::Alu { op: AluOp::Mod, width, dst, src: Src::Imm(imm) });
             }

@@ -3,8 +3,8 @@
 use opswap_bpf::insn::Reg;
 use opswap_bpf::map::BPF_F_RDONLY_PROG;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, FieldAccess, HelperEffects, MemAccess, MemInit, MemSize, Nullness,
-    SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, FieldAccess, HelperEffects, Intrinsic, MemAccess, MemInit, MemSize,
+    Nullness, SizeRule,
 };
 use opswap_bpf::{BtfType, MapId, RefId, SubprogId, TypeRef};
 
@@ -12,7 +12,7 @@ use super::{Callee, Contract, global, record};
 use crate::access::argument::{Demanded, Extent, check as check_memory};
 use crate::access::{check_number_alignment, object};
 use crate::host::{Aliasing, PointerLeaks};
-use crate::reject::Reason;
+use crate::reject::{Direction, Reason};
 use crate::state::{Pointer, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
 use crate::transfer::{in_rcu_section, readable};
@@ -359,6 +359,11 @@ fn check_map(call: &Call<'_>, reg: Reg, shape: Option<(u32, u32)>) -> Result<Arg
     let map = call.subject.map(*id)?;
     if call.contract.maps.is_some_and(|kinds| !kinds.contains(&map.kind)) {
         return Err(Reason::WrongMapKind { kind: map.kind as u32, name: call.contract.title() });
+    }
+    // What is read-only to programs is so through calls, too: frozen contents count as constants.
+    if call.contract.intrinsic == Some(Intrinsic::MapUpdate) && map.flags & BPF_F_RDONLY_PROG != 0 {
+        let (direction, value_size, offset, size) = (Direction::Write, map.value_size, 0, map.value_size);
+        return Err(Reason::MapAccessForbidden { direction, value_size, offset, size });
     }
     let found = (map.key_size, map.value_size);
     match shape {
