@@ -37,7 +37,8 @@ bitflags::bitflags! {
         const RFC_IMMEDIATES = 1 << 6;
         /// What came with `-mcpu=v4`: signed division, sign extension, `bswap`, `gotol`.
         const V4 = 1 << 7;
-        /// Division and remainder (typed programs only; the others always have them).
+        /// Division, remainder, and shifts by a register, whose results Linux does not follow (typed programs only; the others
+        /// always have them).
         const DIVISION = 1 << 8;
     }
 }

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use opswap_bpf::btf::{Func, IntEncoding, IntType};
 use opswap_bpf::display::Listing;
-use opswap_bpf::insn::{AluOp, CallTarget, Imm64, MapRef};
+use opswap_bpf::insn::{AluOp, CallTarget, Imm64, MapRef, Src};
 use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
 use opswap_bpf::program::Linkage;
 use opswap_bpf::program::LoadFlags;
@@ -97,10 +97,13 @@ fn types() -> Result<(Vec<u8>, [u32; 2]), String> {
 fn functions(insns: &[Insn], [entry, other]: [u32; 2]) -> Vec<[u32; 2]> {
     let mut starts: Vec<u32> = (0..)
         .zip(insns)
-        .filter_map(|(at, insn)| match insn {
-            Insn::Call { target: CallTarget::Subprog(offset) }
-            | Insn::LoadImm64 { imm: Imm64::Func(offset), .. } => InsnIdx(at).jump(*offset).map(|to| to.0),
-            _ => None,
+        .filter_map(|(at, insn)| {
+            if let Insn::Call { target: CallTarget::Subprog(offset) }
+            | Insn::LoadImm64 { imm: Imm64::Func(offset), .. } = insn
+            {
+                return InsnIdx(at).jump(*offset).map(|to| to.0);
+            }
+            None
         })
         .filter(|start| *start != 0 && (*start as usize) < insns.len())
         .collect();
@@ -179,7 +182,7 @@ impl Setup {
         if rng.percent(60) {
             let whole = insns.clone();
             break_rules(&mut rng, &mut insns);
-            // The kernel knows nothing of quotients and remainders: they come only where they were asked for.
+            // What the kernel knows nothing of comes only where it was asked for.
             if !self.division && insns.iter().any(divides) {
                 insns = whole;
             }
@@ -225,9 +228,12 @@ impl Setup {
     }
 }
 
+/// Whether the kernel knows nothing of an operation's result: quotients, remainders, shifts by a register.
 fn divides(insn: &Insn) -> bool {
     let ops = [AluOp::Div, AluOp::Mod, AluOp::Sdiv, AluOp::Smod];
-    matches!(insn, Insn::Alu { op, .. } if ops.contains(op))
+    let shifts = [AluOp::Lsh, AluOp::Rsh, AluOp::Arsh];
+    let shift = matches!(insn, Insn::Alu { op, src: Src::Reg(_), .. } if shifts.contains(op));
+    shift || matches!(insn, Insn::Alu { op, .. } if ops.contains(op))
 }
 
 fn named(kind: &Kind) -> ProgramKind {

@@ -25,7 +25,7 @@ const NULLABLE: Nullness = Nullness::Nullable;
 pub(crate) struct Lab {
     btf: Btf,
     kfuncs: Vec<KfuncProto>,
-    lookup: HelperProto,
+    helpers: [HelperProto; 2],
     entries: Vec<EntryProto>,
     fields: Vec<(BtfId, FieldPolicy)>,
     flow: BtfId,
@@ -99,7 +99,14 @@ impl Lab {
         ];
         let fields = policies.into_iter().map(|policy| (flow, policy)).collect();
         let types = Types { flow, peer, packet, inner };
-        Self { btf, kfuncs: kfuncs(&types), lookup: lookup(), entries: entries(&types), fields, flow }
+        Self {
+            btf,
+            kfuncs: kfuncs(&types),
+            helpers: [lookup(), update()],
+            entries: entries(&types),
+            fields,
+            flow,
+        }
     }
 
     /// A program of this text for the entry with this name.
@@ -198,6 +205,26 @@ fn lookup() -> HelperProto {
         ret: RetProto { kind: RetKind::MapValue, null: NULLABLE },
         flags: KfuncFlags::RET_NULL,
         intrinsic: Some(Intrinsic::MapLookup),
+        effects: HelperEffects::empty(),
+        maps: None,
+    }
+}
+
+fn update() -> HelperProto {
+    let value = arg("value", ArgKind::MapValue { access: MemAccess::Read });
+    let signed = Signedness::Signed;
+    HelperProto {
+        id: HelperId(2),
+        name: "bpf_map_update_elem".into(),
+        args: vec![
+            arg("map", ArgKind::Map { shape: None }),
+            arg("key", ArgKind::MapKey),
+            value,
+            arg("flags", ArgKind::Any),
+        ],
+        ret: RetProto { kind: RetKind::Scalar { size: Size::DW, signed }, null: NON_NULL },
+        flags: KfuncFlags::empty(),
+        intrinsic: Some(Intrinsic::MapUpdate),
         effects: HelperEffects::empty(),
         maps: None,
     }
@@ -318,7 +345,7 @@ impl Host for Lab {
     }
 
     fn helper(&self, id: HelperId, _kind: &ProgramKind) -> Result<&HelperProto, Unavailable> {
-        if id == self.lookup.id { Ok(&self.lookup) } else { Err(Unavailable::Unknown) }
+        self.helpers.iter().find(|helper| helper.id == id).ok_or(Unavailable::Unknown)
     }
 
     fn release_of(&self, ty: TypeRef, _kind: &ProgramKind) -> Option<&KfuncProto> {

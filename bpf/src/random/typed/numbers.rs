@@ -74,8 +74,12 @@ impl Body<'_> {
             return self.unary();
         }
         let (dst, mut src) = (self.changeable(), self.operand());
+        let shifts = matches!(op, AluOp::Lsh | AluOp::Rsh | AluOp::Arsh);
+        if shifts && !self.has(Features::DIVISION) && matches!(src, Src::Reg(_)) {
+            src = Src::Imm(self.rng.below(64).cast_signed());
+        }
         if let Src::Imm(imm) = &mut src {
-            if matches!(op, AluOp::Lsh | AluOp::Rsh | AluOp::Arsh) {
+            if shifts {
                 *imm &= width.bits().cast_signed() - 1;
             } else if divides && *imm == 0 {
                 *imm = 3;
