@@ -17,12 +17,16 @@ impl<const N: u32, const H: u32> ScalarOf<N, H> {
                 Width::W32 => Word::<H>::eval(op, left & half, right & half),
             });
         }
+        let (dst_half, src_half) = (dst.half(), src.half());
+        let any_half = gives_anything(op, &dst_half, &src_half);
         match width {
-            Width::W32 => Self::of_half(Word::alu(op, &dst.half(), &src.half())),
+            Width::W32 if any_half => Self::pack(Word::<H>::UNKNOWN.zero_extend(), Word::UNKNOWN),
+            Width::W32 => Self::of_half(Word::alu(op, &dst_half, &src_half)),
+            Width::W64 if any_half && gives_anything(op, &dst.word(), &src.word()) => Self::unknown(),
             Width::W64 => {
                 let half = match op {
                     AluOp::Add | AluOp::Sub | AluOp::Mul | AluOp::Or | AluOp::And | AluOp::Xor => {
-                        Word::alu(op, &dst.half(), &src.half())
+                        Word::alu(op, &dst_half, &src_half)
                     }
                     AluOp::Div
                     | AluOp::Sdiv
@@ -44,5 +48,14 @@ impl<const N: u32, const H: u32> ScalarOf<N, H> {
             Width::W32 => Self::of_half(self.half().neg()),
             Width::W64 => Self::reduced_or_unknown(self.word().neg(), self.half().neg()),
         }
+    }
+}
+
+/// Whether the result may be any number because an operand may: hashes do little else.
+fn gives_anything<const B: u32>(op: AluOp, dst: &Word<B>, src: &Word<B>) -> bool {
+    match op {
+        AluOp::Add | AluOp::Sub | AluOp::Xor => *dst == Word::UNKNOWN || *src == Word::UNKNOWN,
+        AluOp::Mul | AluOp::Or | AluOp::And => *dst == Word::UNKNOWN && *src == Word::UNKNOWN,
+        AluOp::Div | AluOp::Sdiv | AluOp::Lsh | AluOp::Rsh | AluOp::Mod | AluOp::Smod | AluOp::Arsh => false,
     }
 }
