@@ -18,7 +18,7 @@ use crate::contexts::Contexts;
 use crate::fields::Fields;
 use crate::helpers::Helpers;
 use crate::kfuncs::Kfuncs;
-use crate::programs::{ContextSource, ProgramType, Programs, ReturnSource};
+use crate::programs::{ContextSource, ProgramType, Programs, Prototype, ReturnSource};
 use crate::prototypes::{self, Shape};
 use crate::store::Store;
 use crate::table::TableError;
@@ -168,7 +168,7 @@ impl Host for Linux {
     fn helper(&self, id: HelperId, kind: &ProgramKind) -> Result<&HelperProto, Unavailable> {
         let (program, target) = self.program_type(kind).ok_or(Unavailable::WrongProgramKind)?;
         if id == D_PATH && program.is_function() && !D_PATH_TARGETS.contains(&target.as_str()) {
-            return Err(Unavailable::WrongProgramKind);
+            return Err(Unavailable::WrongTarget);
         }
         let form = program.helpers.get(&id).and_then(|&form| self.helpers.form(form));
         form.ok_or(if self.helpers.exists(id) { Unavailable::WrongProgramKind } else { Unavailable::Unknown })
@@ -205,6 +205,20 @@ impl Host for Linux {
         } else {
             None
         }
+    }
+
+    fn map_object(&self, kind: MapKind) -> Option<TypeRef> {
+        self.btf.find_struct(crate::types::map_object(kind)).map(TypeRef::host)
+    }
+
+    fn no_entry(&self, kind: &ProgramKind) -> Option<String> {
+        let (program, target) = self.program_type(kind)?;
+        let hook = matches!(program.context, ContextSource::Prototype(Prototype::SecurityHook));
+        if !hook || !prototypes::is_disabled(&target) {
+            return None;
+        }
+        let id = self.btf.find_func(&format!("bpf_lsm_{target}")).map_or(0, |id| id.0);
+        Some(format!("attach_btf_id {id} points to disabled hook"))
     }
 
     fn is_context_type(&self, kind: &ProgramKind, name: &str) -> bool {

@@ -27,6 +27,11 @@ const DISABLED_HOOKS: [&str; 9] = [
     "ismaclabel",
 ];
 
+/// Whether no program may be attached to a hook that exists.
+pub(crate) fn is_disabled(hook: &str) -> bool {
+    DISABLED_HOOKS.contains(&hook)
+}
+
 /// Arguments and return rule of an entry point.
 #[derive(Debug)]
 pub(crate) struct Shape {

@@ -2,6 +2,7 @@
 
 use opswap_bpf::btf::{BtfType, IntEncoding, Param, Signedness};
 use opswap_bpf::insn::Size;
+use opswap_bpf::map::MapKind;
 use opswap_bpf::{Btf, BtfId};
 
 /// What a type is, behind its names and qualifiers.
@@ -67,5 +68,43 @@ fn signedness(encoding: IntEncoding) -> Signedness {
     match encoding {
         IntEncoding::Signed => Signedness::Signed,
         IntEncoding::Unsigned | IntEncoding::Char | IntEncoding::Bool => Signedness::Unsigned,
+    }
+}
+
+/// The struct that a map of this kind is, in the kernel.
+pub(crate) fn map_object(kind: MapKind) -> &'static str {
+    match kind {
+        MapKind::Array
+        | MapKind::PercpuArray
+        | MapKind::ProgArray
+        | MapKind::PerfEventArray
+        | MapKind::CgroupArray
+        | MapKind::ArrayOfMaps => "bpf_array",
+        MapKind::Hash
+        | MapKind::PercpuHash
+        | MapKind::LruHash
+        | MapKind::LruPercpuHash
+        | MapKind::HashOfMaps => "bpf_htab",
+        MapKind::Arena => "bpf_arena",
+        MapKind::Ringbuf | MapKind::UserRingbuf => "bpf_ringbuf_map",
+        MapKind::LpmTrie => "lpm_trie",
+        MapKind::Queue | MapKind::Stack => "bpf_queue_stack",
+        MapKind::BloomFilter => "bpf_bloom_filter",
+        MapKind::Unspec
+        | MapKind::StackTrace
+        | MapKind::Devmap
+        | MapKind::Sockmap
+        | MapKind::Cpumap
+        | MapKind::Xskmap
+        | MapKind::Sockhash
+        | MapKind::CgroupStorage
+        | MapKind::ReuseportSockarray
+        | MapKind::PercpuCgroupStorage
+        | MapKind::SkStorage
+        | MapKind::DevmapHash
+        | MapKind::StructOps
+        | MapKind::InodeStorage
+        | MapKind::TaskStorage
+        | MapKind::CgrpStorage => "bpf_map",
     }
 }

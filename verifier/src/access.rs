@@ -22,6 +22,7 @@ pub(crate) mod stack;
 
 use opswap_bpf::insn::{Extend, Reg, Size, Width};
 use opswap_bpf::proto::{MemAccess, Nullness};
+use opswap_bpf::{MapId, TypeRef};
 
 use crate::domain::Scalar;
 use crate::host::PointerLeaks;
@@ -104,8 +105,22 @@ pub(crate) fn check_read(
             Ok(number(place.size, extend))
         }
         Region::Record { id, name } => record::check_read(subject, pointer, place, extend, id, name),
-        Region::MapPtr(_) | Region::Func(_) | Region::PacketEnd => Err(opaque(place, pointer)),
+        Region::MapPtr(map) => {
+            let ty = map_object(subject, map)?.ok_or_else(|| opaque(place, pointer))?;
+            let offset = i64::from(pointer.offset) + i64::from(place.offset);
+            if offset < 0 {
+                let ty = object::type_name(subject, ty);
+                return Err(Reason::MapObjectNegative { reg: place.base, ty, offset });
+            }
+            object::check_read(subject, state, pointer, ty, place, extend)
+        }
+        Region::Func(_) | Region::PacketEnd => Err(opaque(place, pointer)),
     }
+}
+
+/// The type of the object that a map is, where the host lets programs look.
+fn map_object(subject: &Subject<'_>, map: MapId) -> Result<Option<TypeRef>, Reason> {
+    Ok(subject.host.map_object(subject.map(map)?.kind))
 }
 
 /// Judges a store of `value`.
@@ -121,7 +136,13 @@ pub(crate) fn check_write(
     match pointer.to {
         Region::Stack(frame) => return stack::check_write(subject, state, pointer, frame, place, value),
         Region::MapKey(_) => return Err(Reason::MapKeyWrite { reg: place.base }),
-        Region::MapPtr(_) | Region::Func(_) | Region::PacketEnd => return Err(opaque(place, pointer)),
+        Region::MapPtr(map) => {
+            return Err(match map_object(subject, map)? {
+                Some(ty) => Reason::MapObjectWrite { ty: object::type_name(subject, ty) },
+                None => opaque(place, pointer),
+            });
+        }
+        Region::Func(_) | Region::PacketEnd => return Err(opaque(place, pointer)),
         Region::Packet { range, .. } => {
             packet::check_writable(subject)?;
             packet::check(pointer, place, range)?;

@@ -421,9 +421,8 @@ impl<'a, 'o> Explorer<'a, 'o> {
         let kind = match pointer.to {
             Region::Context => Followed::Context,
             Region::Record { id, .. } => Followed::Record(id),
-            Region::Object(_) => Followed::Object,
+            Region::Object(_) | Region::MapPtr(_) => Followed::Object,
             Region::Stack(_)
-            | Region::MapPtr(_)
             | Region::MapValue(_)
             | Region::MapKey(_)
             | Region::Memory { .. }
@@ -435,6 +434,8 @@ impl<'a, 'o> Explorer<'a, 'o> {
             *access = match kind {
                 Followed::Record(_) => Access::Refused,
                 Followed::Object if pointer.trust == Trust::Untrusted => Access::Refused,
+                // What the host says of its maps holds for Linux's.
+                Followed::Object if matches!(pointer.to, Region::MapPtr(_)) => Access::Refused,
                 Followed::Context if *access == Access::Plain => Access::Context,
                 Followed::Context | Followed::Object | Followed::Memory => *access,
             };

@@ -11,6 +11,8 @@ pub enum Unavailable {
     Unknown,
     /// Not from this kind of program.
     WrongProgramKind,
+    /// Not from programs that are attached to this.
+    WrongTarget,
     /// Only from a program with a GPL-compatible licence.
     NeedsGpl,
 }
@@ -125,6 +127,18 @@ pub trait Host {
     /// The name of a helper that exists, for messages.
     fn helper_name(&self, id: HelperId) -> Option<&str> {
         let _ = id;
+        None
+    }
+
+    /// The type of the object that a map of this kind is: what lies behind a pointer to the map itself. Most hosts let nobody look.
+    fn map_object(&self, kind: MapKind) -> Option<TypeRef> {
+        let _ = kind;
+        None
+    }
+
+    /// Why there is no entry of this kind, in the host's own words.
+    fn no_entry(&self, kind: &ProgramKind) -> Option<String> {
+        let _ = kind;
         None
     }
 

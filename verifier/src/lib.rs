@@ -121,7 +121,11 @@ fn prove(
             ProgramKind::StructOps { ops, op } => format!("member {op} of struct {ops}"),
             ProgramKind::Named(name) => format!("program type {name}"),
         };
-        return (Err(refuse((InsnIdx(0), Reason::UnknownEntry { what }))), Stats::default());
+        let reason = match host.no_entry(&program.kind) {
+            Some(why) => Reason::NoEntry { why },
+            None => Reason::UnknownEntry { what },
+        };
+        return (Err(refuse((InsnIdx(0), reason))), Stats::default());
     };
     let limits = &limits.expressible();
     let cfg = match Cfg::build(program, limits) {

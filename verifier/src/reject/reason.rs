@@ -505,6 +505,9 @@ reasons! {
     /// The host has no such entry point
     UnknownEntry { what: String } = Policy 1 EINVAL
         "attach the program to something that this host offers";
+    /// The host refuses the entry point
+    NoEntry { why: String } = Policy 60 EINVAL
+        "attach the program to something else";
     /// Legacy packet loads
     LegacyPacketLoad = Policy 2 EINVAL
         "read the packet through the context";
@@ -560,6 +563,12 @@ reasons! {
     TailCallLeaks { id: RefId, at: InsnIdx } = Lifetime 40 EINVAL
         "release every reference before the tail call";
 
+    /// Nobody writes to the map itself
+    MapObjectWrite { ty: String } = Memory 60 EACCES
+        "look the value up, and write to that";
+    /// In front of the map
+    MapObjectNegative { reg: Reg, ty: String, offset: i64 } = Memory 61 EACCES
+        "read a member of the map's struct";
     // Global functions.
     /// A call breaks the contract that the prototype of a global function is
     GlobalCall { function: SubprogId, name: String, cause: Box<Reason> } = Calls 60 EINVAL

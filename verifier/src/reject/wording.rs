@@ -381,7 +381,9 @@ impl Reason {
             Self::ResultTooLarge { name } => write!(f, "{name} rdonly/rdwr_buf_size exceeds u32 max"),
             Self::KfuncUnavailable { id, unavailable } => match unavailable {
                 Unavailable::Unknown => write!(f, "kernel btf_id {} is not a function", id.0),
-                Unavailable::WrongProgramKind => write!(f, "calling kernel function {} is not allowed", id.0),
+                Unavailable::WrongProgramKind | Unavailable::WrongTarget => {
+                    write!(f, "calling kernel function {} is not allowed", id.0)
+                }
                 Unavailable::NeedsGpl => {
                     f.write_str("cannot call kernel function from non-GPL compatible program")
                 }
@@ -391,6 +393,7 @@ impl Reason {
                 Unavailable::WrongProgramKind => {
                     write!(f, "program of this type cannot use helper {name}#{}", id.0)
                 }
+                Unavailable::WrongTarget => f.write_str("helper call is not allowed in probe"),
                 Unavailable::NeedsGpl => {
                     f.write_str("cannot call GPL-restricted function from non-GPL compatible program")
                 }

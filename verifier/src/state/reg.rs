@@ -259,6 +259,7 @@ impl Pointer {
             Region::Packet { from: PacketOrigin::Meta, .. } => ("", "pkt_meta"),
             Region::PacketEnd => ("", "pkt_end"),
             Region::Record { name, .. } => ("", name),
+            Region::Memory { .. } if matches!(self.trust, Trust::Owned(_)) => ("", "ringbuf_mem"),
             Region::Memory { access: MemAccess::Read, .. } => ("rdonly_", "mem"),
             Region::Memory { access: MemAccess::ReadWrite | MemAccess::Write, .. } => ("", "mem"),
             Region::Object(_) => match self.trust {

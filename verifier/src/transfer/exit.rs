@@ -44,7 +44,8 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
         Ok(given) => *given,
         // What is wrong with a reference that was to be handed over says more than that it leaks.
         Err(fault)
-            if state.reg(Reg::R0).as_pointer().is_some_and(|pointer| pointer.trust.root().is_some()) =>
+            if matches!(subject.entry.ret, ReturnRule::Owned { .. })
+                && state.reg(Reg::R0).as_pointer().is_some_and(|pointer| pointer.trust.root().is_some()) =>
         {
             return Err(fault.clone());
         }

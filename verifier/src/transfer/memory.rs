@@ -132,7 +132,9 @@ fn check_store(
 fn check_ordered(subject: &Subject<'_>, state: &VerifierState, place: Place) -> Result<(), Reason> {
     let buffer = matches!(subject.entry.context, ContextLayout::Buffer { .. });
     match readable(state, place.base)? {
-        RegState::Pointer(pointer) if pointer.to == Region::Context && !buffer => {
+        RegState::Pointer(pointer)
+            if pointer.to == Region::Context && !buffer || matches!(pointer.to, Region::Packet { .. }) =>
+        {
             Err(Reason::AtomicTarget { reg: place.base, kind: pointer.kernel_name() })
         }
         RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! The classic text of what concerns global functions.
+//! The classic text of what concerns global functions, maps as objects, and entry points that the host refuses.
 
 use std::fmt;
 
@@ -29,6 +29,11 @@ impl Reason {
                 "global functions that may sleep are not allowed in non-sleepable context, i.e., in a RCU/IRQ/preempt-disabled \
                  section, or in a non-sleepable BPF program context ({name}())"
             ),
+            Self::MapObjectNegative { reg, ty, offset } => {
+                write!(f, "R{} is {ty} invalid negative access: off={offset}", reg.index())
+            }
+            Self::MapObjectWrite { ty } => write!(f, "only read from {ty} is supported"),
+            Self::NoEntry { why } => f.write_str(why),
             _ => return None,
         })
     }

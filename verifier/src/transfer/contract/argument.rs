@@ -290,10 +290,11 @@ fn check_memory_argument(
     check_packet(call, reg)?;
     let MemSize::Arg(len) = size else {
         let MemSize::Fixed(size) = size else { return Ok(Argument::Plain) };
+        let checked = check_fixed(call, arg, reg, Demanded { reg, size, access, init })?;
         if !call.kfunc() && access != MemAccess::Read {
             check_number_alignment(call.subject, call.state, reg, size)?;
         }
-        return check_fixed(call, arg, reg, Demanded { reg, size, access, init });
+        return Ok(checked);
     };
     let len_reg = call.register(len)?;
     let rule = match call.contract.args.get(usize::from(len.0)).map(|arg| &arg.kind) {

@@ -11,7 +11,7 @@ use super::argument::Argument;
 use super::{Callee, Contract};
 use crate::host::Aliasing;
 use crate::reject::Reason;
-use crate::state::{Frame, Pointer, RegState, Region, Role, VerifierState};
+use crate::state::{Frame, Pointer, RegState, Region, Role, Trust, VerifierState};
 use crate::subject::Subject;
 
 /// A callback about to run.
@@ -130,6 +130,10 @@ fn given(
         ArgKind::MapValue { .. } => pointer(Region::MapValue(map()?)),
         ArgKind::Object { ty, demand: Demand::Trusted } => {
             RegState::Pointer(Pointer::new(Region::Object(*ty)).nullable(Nullness::NonNull))
+        }
+        // Valid during the call; what is known of them ends there.
+        ArgKind::Object { ty, demand: Demand::Untrusted } => {
+            RegState::Pointer(Pointer::new(Region::Object(*ty)).held(Trust::Untrusted))
         }
         _ => return Err(Reason::Unsupported { what: "callbacks with such arguments" }),
     })
