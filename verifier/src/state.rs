@@ -16,7 +16,7 @@ pub mod stack;
 
 use std::rc::Rc;
 
-use opswap_bpf::insn::Reg;
+use opswap_bpf::insn::{AluOp, Reg, Width};
 use opswap_bpf::proto::Nullness;
 use opswap_bpf::{InsnIdx, RefId, SubprogId};
 
@@ -192,7 +192,7 @@ impl VerifierState {
 
     /// A fresh identity for copies.
     pub fn fresh_identity(&mut self) -> Identity {
-        Identity(self.next_id())
+        Identity::new(self.next_id())
     }
 
     /// The value of a register, with an identity for a copy to share if it is a number that is not known yet.
@@ -288,14 +288,24 @@ impl VerifierState {
         }
     }
 
-    /// All copies of the number `id` get the value that a branch proved.
+    /// All copies of the number `id` get the value that a branch proved; those that differ by a constant, the value that follows.
     pub fn learn(&mut self, id: Identity, value: Scalar) {
         if !id.is_some() {
             return;
         }
         self.update(|reg| match reg {
-            RegState::Scalar(number) if number.id == id && number.value != value => {
-                Some(RegState::Scalar(Number { value, id }))
+            RegState::Scalar(number) if number.id.shares(id) => {
+                let known = if number.id.delta == id.delta {
+                    value
+                } else {
+                    // Exact modulo 2^64: so is the sum.
+                    let by = i64::from(number.id.delta) - i64::from(id.delta);
+                    let by = Scalar::constant(by.cast_unsigned());
+                    let moved = Scalar::alu(AluOp::Add, Width::W64, &value, &by);
+                    // Both are true of it.
+                    moved.intersect(&number.value).unwrap_or(number.value)
+                };
+                (number.value != known).then_some(RegState::Scalar(Number { value: known, id: number.id }))
             }
             RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
         });

@@ -31,7 +31,7 @@ pub(super) fn check_span(
     if inside {
         return Ok(());
     }
-    let (id, offset) = (pointer.id.0, pointer.offset);
+    let (id, offset) = (pointer.id.base, pointer.offset);
     Err(Reason::OutsidePacket { reg, at: fixed, size, id, offset, range })
 }
 

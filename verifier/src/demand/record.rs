@@ -191,7 +191,7 @@ impl Touched {
 }
 
 fn is_copy(value: &RegState, id: Identity) -> bool {
-    matches!(value, RegState::Scalar(number) if number.id == id)
+    matches!(value, RegState::Scalar(number) if number.id.shares(id))
 }
 
 /// The stack that an access may touch: frame, first byte, one past the last, and whether the place is known.

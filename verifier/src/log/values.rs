@@ -4,28 +4,33 @@ use opswap_bpf::{MapId, Program};
 
 use crate::domain::Scalar;
 use crate::host::Host;
-use crate::state::{Pointer, RegState, Region, Trust};
+use crate::state::{Identity, Pointer, RegState, Region, Trust};
 
 /// What a register holds.
 pub(super) fn value(program: &Program, host: &dyn Host, value: &RegState) -> String {
     match value {
         RegState::NotInit => String::new(),
-        RegState::Scalar(number) => scalar(&number.value, number.id.is_some().then_some(number.id.number())),
+        RegState::Scalar(number) => scalar(&number.value, number.id.is_some().then_some(number.id)),
         RegState::Pointer(pointer) => self::pointer(program, host, pointer),
     }
 }
 
-fn scalar(value: &Scalar, id: Option<u32>) -> String {
+fn scalar(value: &Scalar, id: Option<Identity>) -> String {
     if let Some(known) = value.as_constant() {
         return signed(known.cast_signed());
     }
-    let mut parts: Vec<String> = id.map(|id| format!("id={id}")).into_iter().collect();
+    let mut parts: Vec<String> = id.map(identity).into_iter().collect();
     parts.extend(ranges(value));
     let bits = value.tnum();
     if bits.mask() != u64::MAX {
         parts.push(format!("var_off=({:#x}; {:#x})", bits.value(), bits.mask()));
     }
     format!("scalar({})", parts.join(","))
+}
+
+/// `id=3`, or `id=3+8` for a number that is greater by 8.
+fn identity(id: Identity) -> String {
+    if id.delta == 0 { format!("id={}", id.base) } else { format!("id={}{:+}", id.base, id.delta) }
 }
 
 fn signed(number: i64) -> String {

@@ -37,13 +37,12 @@ impl Ids {
         if !old.is_some() {
             return true;
         }
-        let new = if new.is_some() {
-            new.0
-        } else {
+        if !new.is_some() {
             self.anonymous += 1;
-            u32::MAX - self.anonymous
-        };
-        self.pair(old.0, new)
+            return self.pair(old.base, u32::MAX - self.anonymous);
+        }
+        // What the old continuation learns of one, it learns of the others at the same distances.
+        old.delta == new.delta && self.pair(old.base, new.base)
     }
 
     fn pair(&mut self, old: u32, new: u32) -> bool {

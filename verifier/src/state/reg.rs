@@ -8,21 +8,46 @@ use opswap_bpf::{MapId, RecordId, RefId, SubprogId, TypeRef};
 use crate::domain::Scalar;
 
 /// Identity that values share: copies of one number, or copies of one nullable pointer. Unique on a path.
+///
+/// Of numbers, it also says by how much each differs from what they share: all 64 bits, modulo 2^64.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Identity(pub(crate) u32);
+pub struct Identity {
+    pub(crate) base: u32,
+    /// The value minus what it shares.
+    pub(crate) delta: i32,
+}
 
 impl Identity {
     /// Shared with nothing.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self { base: 0, delta: 0 };
+
+    /// Identity number `base`.
+    pub(crate) fn new(base: u32) -> Self {
+        Self { base, delta: 0 }
+    }
 
     /// Its number, for logs.
     pub fn number(self) -> u32 {
-        self.0
+        self.base
     }
 
     /// Whether copies can be recognised.
     pub fn is_some(self) -> bool {
-        self.0 != 0
+        self.base != 0
+    }
+
+    /// Whether both share something; they may differ by a constant.
+    pub fn shares(self, other: Self) -> bool {
+        self.is_some() && self.base == other.base
+    }
+
+    /// The identity of a number that is greater by `by`; none if that cannot be said.
+    pub(crate) fn plus(self, by: i64) -> Self {
+        let delta = i64::from(self.delta).checked_add(by).and_then(|sum| i32::try_from(sum).ok());
+        match delta {
+            Some(delta) if self.is_some() => Self { delta, ..self },
+            Some(_) | None => Self::NONE,
+        }
     }
 }
 

@@ -164,7 +164,8 @@ fn check_alu(
     writable(dst)?;
     match (&left, &right) {
         (RegState::Scalar(left), RegState::Scalar(right)) => {
-            Ok(RegState::scalar(Scalar::alu(op, width, &left.value, &right.value)))
+            let value = Scalar::alu(op, width, &left.value, &right.value);
+            Ok(RegState::Scalar(Number { value, id: moved(op, width, left.id, &right.value) }))
         }
         (RegState::Pointer(_), RegState::Pointer(_)) => {
             if op == AluOp::Sub && subject.policy.leaks == PointerLeaks::Allowed {
@@ -182,6 +183,16 @@ fn check_alu(
             offset(subject, op, width, dst, pointer, *number).map(|value| value.unwrap_or(number_of(width)))
         }
         (RegState::NotInit, _) | (_, RegState::NotInit) => Err(Reason::NotReadable { reg: dst }),
+    }
+}
+
+/// A number that is moved by a constant stays linked to what it was copied from (Linux: `BPF_ADD_CONST`).
+fn moved(op: AluOp, width: Width, id: Identity, by: &Scalar) -> Identity {
+    let by = by.as_constant().map(u64::cast_signed);
+    match (op, width, by) {
+        (AluOp::Add, Width::W64, Some(by)) => id.plus(by),
+        (AluOp::Sub, Width::W64, Some(by)) => by.checked_neg().map_or(Identity::NONE, |by| id.plus(by)),
+        _ => Identity::NONE,
     }
 }
 
