@@ -383,9 +383,10 @@ pub(crate) fn widen(old: &VerifierState, new: &mut VerifierState, wants: impl Fn
 
 fn widened(old: &RegState, new: &RegState) -> Option<RegState> {
     let (RegState::Scalar(old), RegState::Scalar(new)) = (old, new) else { return None };
+    let moved = new.id.is_some() && new.id.delta != old.id.delta;
     let (old, new) = (old.value, new.value);
     if old.covers(&new) {
-        return None;
+        return moved.then(|| RegState::scalar(new));
     }
     let unsigned = Scalar::unsigned_range(
         if new.umin() >= old.umin() { old.umin() } else { 0 },

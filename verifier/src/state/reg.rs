@@ -41,12 +41,13 @@ impl Identity {
         self.is_some() && self.base == other.base
     }
 
-    /// The identity of a number that is greater by `by`; none if that cannot be said.
+    /// The identity of a number that is greater by `by`; none if that cannot be said. Constants do not add up, as in Linux: a
+    /// counter would be another number in each round.
     pub(crate) fn plus(self, by: i64) -> Self {
-        let delta = i64::from(self.delta).checked_add(by).and_then(|sum| i32::try_from(sum).ok());
-        match delta {
-            Some(delta) if self.is_some() => Self { delta, ..self },
-            Some(_) | None => Self::NONE,
+        match i32::try_from(by) {
+            Ok(0) => self,
+            Ok(delta) if self.is_some() && self.delta == 0 => Self { delta, ..self },
+            Ok(_) | Err(_) => Self::NONE,
         }
     }
 }
