@@ -50,10 +50,13 @@ const WITHOUT: &[(&str, &str)] = &[
     ("OSW0804", "a program of thousands of branches"),
     ("OSW0360", "functions in text have no BTF prototype"),
     ("OSW0361", "functions in text have no BTF prototype"),
+    ("OSW0160", "Linux only: the maps of other hosts are no objects to look into"),
+    ("OSW0161", "Linux only: the maps of other hosts are no objects to look into"),
     ("OSW0460", "functions in text have no BTF prototype"),
     ("OSW0461", "functions in text have no BTF prototype"),
     ("OSW0462", "functions in text have no BTF prototype"),
     ("OSW0660", "functions in text have no BTF prototype"),
+    ("OSW0760", "Linux only: a hook that is disabled"),
     ("OSW0901", "a bug"),
 ];
 
