@@ -38,7 +38,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 pub use c_text::Offsets;
-pub use compare::{Mismatch, compare, compare_pointee};
+pub use compare::{HIDDEN_MEMBER, Mismatch, compare, compare_pointee};
 pub use error::{BtfError, BtfSection};
 pub use ext::{BtfExt, CoreRelo, CoreReloKind, ExtSection, FuncInfo, LineInfo};
 pub use layout::{BitRange, Extent, Field, FieldStep, Overlay, WalkError};

@@ -51,6 +51,15 @@ enum Size {
     AtMost,
 }
 
+/// Names of the bytes that a generated header has where the host's struct has what programs do not see: this and a number.
+pub const HIDDEN_MEMBER: &str = "__hidden";
+
+/// Whether a member of an object's struct stands for bytes that programs do not see.
+fn is_hidden(name: &str) -> bool {
+    let number = name.strip_prefix(HIDDEN_MEMBER);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Compares an object's type with the host's: structs and unions by layout, FUNCs and prototypes by parameters.
 ///
 /// # Errors
@@ -162,6 +171,9 @@ impl<'a> Comparison<'a> {
         let host_members = host.members(to).unwrap_or_default();
         for (at, member) in object.members(from).unwrap_or_default().iter().enumerate() {
             let at = u32::try_from(at).ok();
+            if is_hidden(&member.name) {
+                continue;
+            }
             let (index, other) = self.counterpart(member, at, host_members).ok_or_else(|| Difference {
                 object: at,
                 host: None,

@@ -36,6 +36,11 @@ pub enum DiskError {
         /// What the reader says.
         reason: String,
     },
+    /// A file from which the table of sections was removed.
+    #[error(
+        "it has no table of sections (`strip` keeps it, some packers do not): read the file before it is packed"
+    )]
+    NoSections,
     /// No section of records.
     #[error(
         "it declares no kfunc, type or struct_ops: is it built with opswap, and are the crates that declare them linked?"
@@ -67,6 +72,9 @@ impl DiskRecords {
     /// The file is none, has no records, or they are damaged or of another version.
     pub fn read(bytes: &[u8]) -> Result<Self, DiskError> {
         let image = Image::load(bytes)?;
+        if image.has_no_sections() {
+            return Err(DiskError::NoSections);
+        }
         let sections =
             ["KFUNCS", "STRUCT_OPS", "TYPES"].map(|name| image.section(&format!("linkme_OPSWAP_{name}")));
         if sections.iter().flatten().all(|(_, bytes)| *bytes == 0) {

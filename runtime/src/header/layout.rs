@@ -1,6 +1,6 @@
 //! [`fields`]: a struct's members as C declares them, with padding where C would put it elsewhere or nowhere.
 
-use opswap_bpf::btf::{ArrayType, BtfType, IntType, Member};
+use opswap_bpf::btf::{ArrayType, BtfType, HIDDEN_MEMBER, IntType, Member};
 use opswap_bpf::{Btf, BtfId};
 
 /// A line of a struct or union.
@@ -69,7 +69,7 @@ fn pad(fields: &mut Vec<Field>, end: u32, offset: u32, align: u32) {
 }
 
 fn padding(number: usize, offset: u32, bytes: u32) -> Field {
-    let name = format!("__hidden{number}");
+    let name = format!("{HIDDEN_MEMBER}{number}");
     let declaration = format!("unsigned char {name}[{bytes}]");
     Field { member: None, name, offset, declaration }
 }

@@ -71,6 +71,11 @@ impl<'a> Image<'a> {
         Ok(image)
     }
 
+    /// Whether the file has no table of sections.
+    pub(super) fn has_no_sections(&self) -> bool {
+        self.sections.is_empty()
+    }
+
     /// Address and size of the section with this name.
     pub(super) fn section(&self, name: &str) -> Option<(u64, u64)> {
         let found = self.sections.iter().find(|(found, ..)| found == name)?;
