@@ -58,8 +58,8 @@ pub struct Btf {
     base: Option<Arc<Btf>>,
     types: Vec<BtfType>,
     names: NameIndex,
-    /// Own DECL_TAGs by what they tag.
-    tags: HashMap<BtfId, Vec<BtfId>>,
+    /// The newest own DECL_TAG of what it tags; [`NameIndex::older`] has those before it.
+    tags: HashMap<BtfId, u32>,
     /// The own string section as it was read. A later split BTF counts its offsets from it.
     strings: Option<Arc<[u8]>>,
 }
@@ -69,7 +69,8 @@ pub struct Btf {
 struct NameIndex {
     hasher: RandomState,
     newest: HashMap<u64, u32>,
-    /// By own index; `NO_OLDER` ends the chain.
+    /// By own index; `NO_OLDER` ends the chain. For a DECL_TAG, whose text nobody looks up: the one before it on the same
+    /// declaration.
     older: Vec<u32>,
 }
 
@@ -132,20 +133,31 @@ impl Btf {
         }
     }
 
+    /// Makes room for so many more types.
+    pub fn reserve(&mut self, types: usize) {
+        self.types.reserve(types);
+        self.names.older.reserve(types);
+    }
+
+    /// Own DECL_TAGs of `of`, newest first.
+    fn own_tags(&self, of: BtfId) -> impl Iterator<Item = BtfId> + '_ {
+        let older = |id: &u32| self.names.older.get((*id as usize).checked_sub(self.first())?).copied();
+        let tags = std::iter::successors(self.tags.get(&of).copied(), older);
+        tags.take_while(|&id| id != NO_OLDER).map(BtfId)
+    }
+
     /// Appends a type and returns its id. The ids inside need not exist yet.
     ///
     /// # Panics
     /// Beyond 2^32 types; the format allows 2^20.
     pub fn push(&mut self, ty: BtfType) -> BtfId {
         let id = BtfId(u32::try_from(self.len()).expect("BTF ids fit in 32 bits: the format allows 2^20"));
-        let older = match ty.name() {
-            Some(name) => self.names.newest.insert(self.names.hasher.hash_one(name), id.0),
-            None => None,
+        let older = if let BtfType::DeclTag { of, .. } = &ty {
+            self.tags.insert(*of, id.0)
+        } else {
+            ty.name().and_then(|name| self.names.newest.insert(self.names.hasher.hash_one(name), id.0))
         };
         self.names.older.push(older.unwrap_or(NO_OLDER));
-        if let BtfType::DeclTag { of, .. } = &ty {
-            self.tags.entry(*of).or_default().push(id);
-        }
         self.types.push(ty);
         self.strings = None;
         id

@@ -329,7 +329,7 @@ fn sorted_by_name<'r, D>(
     name: impl Fn(&D) -> (&'static str, Place),
 ) -> Result<Vec<&'r D>, RegistryError> {
     let mut sorted: Vec<&D> = records.iter().collect();
-    sorted.sort_by_key(|record| {
+    sorted.sort_by_cached_key(|record| {
         let (name, place) = name(record);
         (name, place.file, place.line, place.column)
     });

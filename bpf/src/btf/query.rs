@@ -165,7 +165,7 @@ impl Btf {
         let mut tags = Vec::new();
         let mut at = Some(self);
         while let Some(btf) = at {
-            tags.extend(btf.tags.get(&of).into_iter().flatten().rev());
+            tags.extend(btf.own_tags(of));
             at = btf.base.as_deref();
         }
         tags.iter()

@@ -107,7 +107,7 @@ impl Signature<'_> {
             MemRule::Read => types.intern(BtfType::Const { of: BtfId(0) }),
             MemRule::ReadWrite | MemRule::Uninit => BtfId(0),
         };
-        let ty = types.intern(BtfType::Ptr { to: pointee });
+        let ty = types.pointer(pointee);
         out.push(Lowered { proto, param: Param { name, ty } });
 
         let (rule, word) = match shape.size {
@@ -157,7 +157,7 @@ impl Signature<'_> {
             RetForm::Scalar | RetForm::ErrnoOr => types.expr(&ret.ty, self.user)?,
             RetForm::Object | RetForm::Memory | RetForm::Fixed => {
                 let to = types.expr(&ret.ty, self.user)?;
-                types.intern(BtfType::Ptr { to })
+                types.pointer(to)
             }
         };
         Ok((RetProto { kind, null }, ty))
@@ -307,8 +307,8 @@ impl Signature<'_> {
         Ok(match shape.form {
             ArgForm::Scalar | ArgForm::Checked | ArgForm::Constant | ArgForm::Ignored => ty,
             ArgForm::KptrSlot => {
-                let to = types.intern(BtfType::Ptr { to: ty });
-                types.intern(BtfType::Ptr { to })
+                let to = types.pointer(ty);
+                types.pointer(to)
             }
             ArgForm::Callback => self.callback_type(shape, types)?,
             ArgForm::Object
@@ -327,7 +327,7 @@ impl Signature<'_> {
             | ArgForm::Implicit => {
                 let read_only = shape.form == ArgForm::Memory && shape.mem == MemRule::Read;
                 let to = if read_only { types.intern(BtfType::Const { of: ty }) } else { ty };
-                types.intern(BtfType::Ptr { to })
+                types.pointer(to)
             }
         })
     }
@@ -340,7 +340,7 @@ impl Signature<'_> {
         }
         let ret = types.int(8, IntForm::Signed);
         let to = types.intern(BtfType::FuncProto { ret, params });
-        Ok(types.intern(BtfType::Ptr { to }))
+        Ok(types.pointer(to))
     }
 
     fn size(&self, arg: &ArgDecl) -> Result<Size, RegistryError> {

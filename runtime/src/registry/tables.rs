@@ -104,7 +104,7 @@ fn operation(
         PresenceDecl::Unsupported => OpPresence::Unsupported,
     };
     let op = OpProto { op: OpIdx(member.op), entry, presence, cfi_hash: member.cfi_hash };
-    Ok((op, types.intern(BtfType::Ptr { to: proto })))
+    Ok((op, types.pointer(proto)))
 }
 
 /// The contract of the programs that implement an operation with this signature.

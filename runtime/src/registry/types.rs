@@ -4,6 +4,7 @@
 //! (numbers, pointers, arrays, prototypes) follows in order of first use, each once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use opswap_bpf::btf::{
     ArrayType, BtfType, Enum64Value, EnumValue, FwdKind, IntEncoding, IntType, Member, Signedness,
@@ -28,7 +29,12 @@ pub(super) struct Types {
     names: HashMap<&'static str, Place>,
     /// All types but `void`; index + 1 is the id.
     types: Vec<BtfType>,
-    interned: HashMap<BtfType, BtfId>,
+    /// Types that stand once, by the hash of what they are. Two types of one hash would both be pushed each time, which does no harm.
+    interned: HashMap<u64, BtfId>,
+    hasher: RandomState,
+    /// The few numbers that there are, and pointers by what they point to: asked for with every parameter.
+    ints: Vec<((u32, IntForm), BtfId)>,
+    pointers: HashMap<BtfId, BtfId>,
     policies: HashMap<BtfId, Vec<FieldPolicy>>,
 }
 
@@ -102,6 +108,7 @@ impl Types {
     /// The finished BTF, and the policies of its structs by member.
     pub(super) fn finish(self) -> (Btf, HashMap<BtfId, Vec<FieldPolicy>>) {
         let mut btf = Btf::new();
+        btf.reserve(self.types.len());
         for ty in self.types {
             btf.push(ty);
         }
@@ -110,11 +117,28 @@ impl Types {
 
     /// The id of a type, new if there is none like it yet.
     pub(super) fn intern(&mut self, ty: BtfType) -> BtfId {
-        if let Some(&id) = self.interned.get(&ty) {
+        if let Some(id) = self.interned_id(&ty) {
             return id;
         }
-        let id = self.push(ty.clone());
-        self.interned.insert(ty, id);
+        let hash = self.hasher.hash_one(&ty);
+        let id = self.push(ty);
+        self.interned.insert(hash, id);
+        id
+    }
+
+    /// The id of a type that was interned.
+    fn interned_id(&self, ty: &BtfType) -> Option<BtfId> {
+        let id = *self.interned.get(&self.hasher.hash_one(ty))?;
+        (self.get(id) == Some(ty)).then_some(id)
+    }
+
+    /// A pointer.
+    pub(super) fn pointer(&mut self, to: BtfId) -> BtfId {
+        if let Some(&id) = self.pointers.get(&to) {
+            return id;
+        }
+        let id = self.push(BtfType::Ptr { to });
+        self.pointers.insert(to, id);
         id
     }
 
@@ -148,7 +172,7 @@ impl Types {
                 let name = if step.count == 4 { "float" } else { "double" };
                 self.intern(BtfType::Float { name: name.to_owned(), size: step.count })
             }
-            StepKind::Ptr => self.intern(BtfType::Ptr { to: inner }),
+            StepKind::Ptr => self.pointer(inner),
             StepKind::Const => self.intern(BtfType::Const { of: inner }),
             StepKind::Array => {
                 let index = self.int(4, IntForm::Unsigned);
@@ -181,7 +205,7 @@ impl Types {
         };
         let member = Member { name: member.to_owned(), ty: member_ty, bit_offset: 0, bitfield_bits: 0 };
         let body = BtfType::Struct { name: name.to_owned(), size: element * count, members: vec![member] };
-        let known = self.interned.contains_key(&body);
+        let known = self.interned_id(&body).is_some();
         if !known && self.types.iter().any(|other| other.name() == Some(name)) {
             return Err(user.signature(format!(
                 "uses the kernel's `struct {name}`, and another type is declared under that name"
@@ -253,6 +277,15 @@ impl Types {
 
     /// A number under its C name.
     pub(super) fn int(&mut self, bytes: u32, form: IntForm) -> BtfId {
+        if let Some((_, id)) = self.ints.iter().find(|(number, _)| *number == (bytes, form)) {
+            return *id;
+        }
+        let id = self.new_int(bytes, form);
+        self.ints.push(((bytes, form), id));
+        id
+    }
+
+    fn new_int(&mut self, bytes: u32, form: IntForm) -> BtfId {
         let (name, encoding) = match (form, bytes) {
             (IntForm::Bool, _) => ("_Bool", IntEncoding::Bool),
             (IntForm::Char, _) => ("char", IntEncoding::Unsigned),
