@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use opswap_bpf::btf::Param;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, Intrinsic, IterRole, MemAccess,
-    MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, Intrinsic, IrqClass, IrqRole,
+    IterRole, MemAccess, MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
 use opswap_bpf::{Btf, BtfId, KfuncFlags, KfuncId, KfuncProto, TypeRef};
 use opswap_verifier::host::Unavailable;
@@ -66,7 +66,7 @@ impl Kfuncs {
         }
         let known = match self.protos.get(&id) {
             Some(known) => known,
-            None => self.protos.insert(id, Reader { btf, flags: row.flags }.proto(id, &func.name)),
+            None => self.protos.insert(id, Reader { btf, flags: row.flags, name: &func.name }.proto(id)),
         };
         known.as_ref().ok_or(Unavailable::Unknown)
     }
@@ -76,10 +76,11 @@ impl Kfuncs {
 struct Reader<'a> {
     btf: &'a Btf,
     flags: KfuncFlags,
+    name: &'a str,
 }
 
 impl Reader<'_> {
-    fn proto(&self, id: KfuncId, name: &str) -> Option<KfuncProto> {
+    fn proto(&self, id: KfuncId) -> Option<KfuncProto> {
         let (ret, params) = self.btf.func_proto(BtfId(id.0))?;
         let mut args = Vec::new();
         for (at, param) in params.iter().enumerate() {
@@ -87,12 +88,12 @@ impl Reader<'_> {
         }
         let ret = self.result(ret, &args)?;
         Some(KfuncProto {
-            name: name.to_owned(),
+            name: self.name.to_owned(),
             args,
             ret,
             flags: self.flags,
             func: TypeRef::host(BtfId(id.0)),
-            intrinsic: intrinsic(name),
+            intrinsic: intrinsic(self.name),
             declared_at: None,
         })
     }
@@ -108,6 +109,10 @@ impl Reader<'_> {
             ("prog", _) => ArgKind::Implicit,
             ("str", Kind::Pointer { .. }) => ArgKind::Str,
             ("map" | "const_map", Kind::Pointer { .. }) => ArgKind::Map { shape: None },
+            ("irq_flag", Kind::Pointer { .. }) => self.irq_flag(),
+            ("iter", Kind::Pointer { to }) => {
+                ArgKind::Iter { ty: TypeRef::host(self.btf.skip_modifiers(to)), role: IterRole::Use }
+            }
             ("sz", _) => ArgKind::Size { rule: SizeRule::AnyOrZero },
             ("szk", _) => ArgKind::Size { rule: SizeRule::Constant },
             ("k", Kind::Number { size, .. }) => ArgKind::Const { size },
@@ -137,7 +142,7 @@ impl Reader<'_> {
             Kind::Struct { name } => Some(match name {
                 "__sk_buff" | "xdp_md" | "bpf_sock_addr_kern" => ArgKind::Context,
                 "bpf_dynptr" | "bpf_dynptr_kern" if suffix == "uninit" => {
-                    ArgKind::Dynptr(DynptrKind::Uninit(DynptrMemory::Host))
+                    ArgKind::Dynptr(self.constructed()?)
                 }
                 "bpf_dynptr" | "bpf_dynptr_kern" => ArgKind::Dynptr(DynptrKind::Read),
                 "bpf_wq" => ArgKind::Field(FieldKind::Workqueue),
@@ -162,6 +167,23 @@ impl Reader<'_> {
                 init: MemInit::Required,
             }),
         }
+    }
+
+    /// What a function makes of an uninitialised dynptr.
+    fn constructed(&self) -> Option<DynptrKind> {
+        Some(match self.name {
+            "bpf_dynptr_from_skb" => DynptrKind::Uninit(DynptrMemory::Skb),
+            "bpf_dynptr_from_skb_meta" => DynptrKind::Uninit(DynptrMemory::SkbMeta),
+            "bpf_dynptr_from_xdp" => DynptrKind::Uninit(DynptrMemory::Xdp),
+            "bpf_dynptr_clone" => DynptrKind::CloneOf(ArgIdx(0)),
+            _ => return None,
+        })
+    }
+
+    fn irq_flag(&self) -> ArgKind {
+        let class = if self.name.starts_with("bpf_local_irq_") { IrqClass::Native } else { IrqClass::Lock };
+        let role = if self.name.ends_with("save") { IrqRole::Save } else { IrqRole::Restore };
+        ArgKind::IrqFlag { role, class }
     }
 
     fn demand(&self, at: usize) -> Demand {
@@ -197,7 +219,7 @@ impl Reader<'_> {
                 } else if self.flags.contains(KfuncFlags::RCU_PROTECTED) {
                     RetTrust::Rcu
                 } else if self.flags.contains(KfuncFlags::ITER_NEXT) {
-                    RetTrust::Borrowed(ArgIdx(0))
+                    RetTrust::Trusted
                 } else {
                     RetTrust::Untrusted
                 };
@@ -208,13 +230,16 @@ impl Reader<'_> {
                 let at =
                     args.iter().position(|arg| arg.kind == ArgKind::Size { rule: SizeRule::Constant })?;
                 let size = MemSize::Arg(ArgIdx(u8::try_from(at).ok()?));
-                Some(RetKind::Memory { size, access: MemAccess::ReadWrite, tie: Some(ArgIdx(0)) })
+                let access =
+                    if self.name == "bpf_dynptr_slice" { MemAccess::Read } else { MemAccess::ReadWrite };
+                Some(RetKind::Memory { size, access, tie: Some(ArgIdx(0)) })
             }
             Kind::Function { .. } => None,
             Kind::Number { .. } | Kind::Pointer { .. } | Kind::Union | Kind::Other => Some(RetKind::Memory {
                 size: MemSize::Fixed(self.btf.size_of(target)?),
                 access: MemAccess::Read,
-                tie: None,
+                // An element lies in the iterator itself.
+                tie: self.flags.contains(KfuncFlags::ITER_NEXT).then_some(ArgIdx(0)),
             }),
         }
     }
@@ -222,8 +247,22 @@ impl Reader<'_> {
 
 /// A parameter's name and the kernel's suffix behind `__`.
 fn split_suffix(name: &str) -> (&str, &str) {
-    const SUFFIXES: [&str; 12] =
-        ["sz", "szk", "k", "ign", "uninit", "opt", "nullable", "str", "map", "const_map", "prog", "alloc"];
+    const SUFFIXES: [&str; 14] = [
+        "sz",
+        "szk",
+        "k",
+        "ign",
+        "uninit",
+        "opt",
+        "nullable",
+        "str",
+        "map",
+        "const_map",
+        "prog",
+        "alloc",
+        "iter",
+        "irq_flag",
+    ];
     match name.rsplit_once("__") {
         Some((front, suffix)) if !front.is_empty() && SUFFIXES.contains(&suffix) => (front, suffix),
         _ => (name, ""),
@@ -236,6 +275,7 @@ fn intrinsic(name: &str) -> Option<Intrinsic> {
         "bpf_rcu_read_unlock" => Intrinsic::RcuReadUnlock,
         "bpf_preempt_disable" => Intrinsic::PreemptDisable,
         "bpf_preempt_enable" => Intrinsic::PreemptEnable,
+        "bpf_dynptr_slice" | "bpf_dynptr_slice_rdwr" => Intrinsic::DynptrSlice,
         _ => return None,
     })
 }

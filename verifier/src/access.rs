@@ -114,7 +114,7 @@ pub(crate) fn check_read(
             }
             object::check_read(subject, state, pointer, ty, place, extend)
         }
-        Region::Func(_) | Region::PacketEnd => Err(opaque(place, pointer)),
+        Region::Func(_) | Region::PacketEnd | Region::Dynptr(_) => Err(opaque(place, pointer)),
     }
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn check_write(
                 None => opaque(place, pointer),
             });
         }
-        Region::Func(_) | Region::PacketEnd => return Err(opaque(place, pointer)),
+        Region::Func(_) | Region::PacketEnd | Region::Dynptr(_) => return Err(opaque(place, pointer)),
         Region::Packet { range, .. } => {
             packet::check_writable(subject)?;
             packet::check(pointer, place, range)?;
@@ -218,7 +218,7 @@ impl Pointer {
             Region::Object(_) => "object",
             Region::Packet { .. } | Region::PacketEnd => "pkt",
             Region::Record { .. } => "object",
-            Region::Stack(_) | Region::Func(_) => "stack",
+            Region::Stack(_) | Region::Func(_) | Region::Dynptr(_) => "stack",
         }
     }
 }

@@ -5,8 +5,10 @@
 
 use opswap_bpf::insn::{CallTarget, Imm64};
 use opswap_bpf::program::Linkage;
+use opswap_bpf::proto::{ArgKind, ArgProto, IterRole};
 use opswap_bpf::{Insn, InsnIdx, Program, SubprogId};
 
+use crate::host::Host;
 use crate::limits::{Limits, UnreachableCode};
 use crate::reject::Reason;
 
@@ -29,7 +31,8 @@ pub(crate) struct Cfg {
     functions: Vec<Function>,
     /// Slots where states are compared: branches, targets of jumps, and calls of subprograms (as in Linux).
     prune: Vec<bool>,
-    /// Slots where a loop that ends by itself begins a round: `may_goto`, and calls that may run callbacks.
+    /// Slots where a loop that ends by itself begins a round: `may_goto`, calls that may run callbacks, and those that
+    /// advance an iterator.
     rounds: Vec<bool>,
     /// Whether the program takes the address of a function.
     callbacks: bool,
@@ -148,6 +151,19 @@ impl Cfg {
     /// Whether a loop that ends by itself begins a round at a slot.
     pub(crate) fn is_round(&self, at: InsnIdx) -> bool {
         self.rounds.get(at.index()).copied().unwrap_or(false)
+    }
+
+    /// Marks calls that advance an iterator: rounds of loops that end when it does.
+    pub(crate) fn mark_iterators(&mut self, program: &Program, host: &dyn Host) {
+        for (at, insn) in program.insns.iter().enumerate() {
+            let Insn::Call { target: CallTarget::Kfunc { id, module } } = insn else { continue };
+            let proto = host.kfunc(*id, *module, &program.kind);
+            let next = |arg: &ArgProto| matches!(arg.kind, ArgKind::Iter { role: IterRole::Next, .. });
+            if proto.is_ok_and(|proto| proto.args.iter().any(next)) {
+                self.prune[at] = true;
+                self.rounds[at] = true;
+            }
+        }
     }
 
     /// Every jump stays in its function, and no function's end falls through.

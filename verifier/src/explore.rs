@@ -428,6 +428,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
             | Region::Memory { .. }
             | Region::Packet { .. }
             | Region::PacketEnd
+            | Region::Dynptr(_)
             | Region::Func(_) => Followed::Memory,
         };
         if let Some(access) = self.accesses.get_mut(path.at.index()) {

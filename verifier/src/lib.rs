@@ -128,10 +128,11 @@ fn prove(
         return (Err(refuse((InsnIdx(0), reason))), Stats::default());
     };
     let limits = &limits.expressible();
-    let cfg = match Cfg::build(program, limits) {
+    let mut cfg = match Cfg::build(program, limits) {
         Ok(cfg) => cfg,
         Err(refused) => return (Err(refuse(refused)), Stats::default()),
     };
+    cfg.mark_iterators(program, host);
     let globals = Globals::read(program, host, &cfg);
     let liveness = Liveness::analyse(program, &globals);
     let (policy, sleepable) = (host.policy(), entry.sleepable);

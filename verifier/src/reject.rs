@@ -268,6 +268,28 @@ pub enum ReturnFault {
     },
 }
 
+/// An object that functions of the host keep on the program's stack, as an argument.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum OnStack {
+    /// An iterator of this type (`iter_num`).
+    Iter(String),
+    /// A dynptr.
+    Dynptr,
+    /// A saved interrupt state.
+    Irq,
+}
+
+/// What is wrong with the place where such an object should be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Misplaced {
+    /// Nothing: the object there is the wrong one, or none.
+    Well,
+    /// Its offset is not known.
+    Variable,
+    /// No object can begin at this offset.
+    At(i64),
+}
+
 /// A section that must be left before the program ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Section {
@@ -275,4 +297,6 @@ pub enum Section {
     Rcu,
     /// A non-preemptible region.
     PreemptDisabled,
+    /// A region with interrupts disabled.
+    IrqDisabled,
 }

@@ -4,12 +4,16 @@
 //! |---|---|
 //! | `reg` | [`RegState`], [`Pointer`], [`Region`], [`Trust`] |
 //! | `stack` | [`Stack`]: bytes and spilled registers |
+//! | `objects` | [`StackObject`]: iterators, dynptrs, saved interrupt states |
+//! | `ending` | what ends when references, loans, sections and frames end |
 //! | `refs` | [`RefTable`]: references and loans |
 //! | `covers` | does an explored state include this one? |
 //!
 //! States are cheap to copy: frames, stacks and the reference table are shared until they are written.
 
 pub(crate) mod covers;
+mod ending;
+pub mod objects;
 pub mod refs;
 pub mod reg;
 pub mod stack;
@@ -20,6 +24,7 @@ use opswap_bpf::insn::{AluOp, Reg, Width};
 use opswap_bpf::proto::Nullness;
 use opswap_bpf::{InsnIdx, RefId, SubprogId};
 
+pub use objects::{Dynptr, Guard, Iter, ObjectKind, Progress, StackObject};
 pub use refs::{RefKind, RefTable, Reference};
 pub use reg::{Identity, Number, PacketOrigin, Pointer, RegState, Region, Trust};
 pub use stack::{Byte, Slot, Stack};
@@ -169,11 +174,6 @@ impl VerifierState {
         self.frames.push(Rc::new(frame));
     }
 
-    /// Leaves a subprogram; the entry's frame stays.
-    pub fn pop(&mut self) -> Option<Rc<Frame>> {
-        if self.frames.len() > 1 { self.frames.pop() } else { None }
-    }
-
     /// What a register of the running frame holds.
     pub fn reg(&self, reg: Reg) -> &RegState {
         self.frame().reg(reg)
@@ -188,6 +188,11 @@ impl VerifierState {
     fn next_id(&mut self) -> u32 {
         self.ids = self.ids.saturating_add(1);
         self.ids
+    }
+
+    /// A fresh name for something that pointers are borrowed from and that nobody has to give back.
+    pub fn fresh_name(&mut self) -> RefId {
+        RefId(self.next_id())
     }
 
     /// A fresh identity for copies.
@@ -235,47 +240,50 @@ impl VerifierState {
         id
     }
 
+    /// Whether the path got ahead since `older` was true on it: another round of a loop that the host ends.
+    ///
+    /// Such a loop goes round `may_goto`, or takes elements from one iterator, which has only so many.
+    pub fn advanced_since(&self, older: &Self) -> bool {
+        self.rounds_since(older) > 0
+    }
+
+    /// How many rounds of such loops lie between.
+    pub fn rounds_since(&self, older: &Self) -> u32 {
+        let jumped = self.may_goto_depth.abs_diff(older.may_goto_depth);
+        let iterated = older.iterators().filter_map(|(id, before)| {
+            let same = self.iterators().find(|(same, _)| *same == id);
+            same.map(|(_, depth)| depth.saturating_sub(before))
+        });
+        iterated.fold(jumped, u32::max)
+    }
+
+    /// Whether each iterator that `older` and `origin` share is here as well, and has given as many elements as in `older`.
+    pub fn as_far_as(&self, older: &Self, origin: &Self) -> bool {
+        let shared = |id: RefId| origin.iterators().any(|(same, _)| same == id);
+        older
+            .iterators()
+            .filter(|(id, _)| shared(*id))
+            .all(|(id, depth)| self.iterators().any(|(same, here)| same == id && here >= depth))
+    }
+
+    /// The reference that the memory of the dynptr with this name belongs to.
+    pub fn owner_of(&self, dynptr: RefId) -> Option<RefId> {
+        let objects = self.frames.iter().flat_map(|frame| frame.stack.objects());
+        let mut dynptrs = objects.filter_map(|object| object.kind.as_dynptr());
+        dynptrs.find(|candidate| candidate.id == dynptr)?.owner
+    }
+
+    /// Iterators that may have more elements, and how many they gave.
+    fn iterators(&self) -> impl Iterator<Item = (RefId, u32)> {
+        let objects = self.frames.iter().flat_map(|frame| frame.stack.objects());
+        objects.filter_map(|object| object.kind.as_iter().and_then(Iter::depth))
+    }
+
     /// Begins the reference or loan that context argument `arg` brings along; before the first instruction only.
     pub fn begin_argument(&mut self, kind: RefKind, arg: u8) {
         let id = RefId(self.next_id());
         let reference = Reference { id, kind, at: InsnIdx(0), frame: 0, arg: Some(arg) };
         Rc::make_mut(&mut self.refs).begin(reference);
-    }
-
-    /// Ends a reference or loan: every pointer that hangs on it, or on a loan from it, becomes what `gone` says.
-    pub fn end(&mut self, id: RefId, gone: RegState) {
-        let mut ended = self.refs.loans_of(id);
-        ended.push(id);
-        let refs = Rc::make_mut(&mut self.refs);
-        for &id in &ended {
-            refs.end(id);
-        }
-        self.update(|reg| {
-            let root = reg.as_pointer()?.trust.root()?;
-            ended.contains(&root).then_some(gone)
-        });
-    }
-
-    /// Ends every pointer that was borrowed from `id`, and every loan of it, but not `id` itself.
-    pub fn end_borrows(&mut self, id: RefId, gone: RegState) {
-        let ended = self.refs.loans_of(id);
-        if !ended.is_empty() {
-            let refs = Rc::make_mut(&mut self.refs);
-            for &id in &ended {
-                refs.end(id);
-            }
-        }
-        self.update(|reg| match reg.as_pointer()?.trust {
-            Trust::Borrowed(root) => (root == id || ended.contains(&root)).then_some(gone),
-            Trust::Untrusted | Trust::Trusted | Trust::Rcu | Trust::Exclusive(_) | Trust::Owned(_) => None,
-        });
-    }
-
-    /// Ends the loans of `id` and what hangs on them; pointers borrowed from it without `&mut` stay.
-    pub fn end_loans(&mut self, id: RefId, gone: RegState) {
-        for loan in self.refs.loans_of(id) {
-            self.end(loan, gone);
-        }
     }
 
     /// Changes every register and spilled register of every frame for which `change` gives a new value.
@@ -321,11 +329,6 @@ impl VerifierState {
             }
             RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
         });
-    }
-
-    /// Every pointer into the packet becomes what `gone` says: the packet may have moved.
-    pub fn end_packet(&mut self, gone: RegState) {
-        self.update(|reg| reg.as_pointer().is_some_and(|pointer| pointer.to.is_packet()).then_some(gone));
     }
 
     /// All copies of the nullable pointer `id` are now known to be NULL, or not to be.

@@ -90,12 +90,12 @@ pub(crate) fn step(
         | Insn::LoadAcquire { .. }
         | Insn::StoreRelease { .. } => {
             let checked = memory::check(subject, state, insn)?;
-            memory::apply(state, checked);
+            memory::apply(subject, state, checked);
         }
         Insn::LoadPacket { size, mode, .. } => {
             let value = packet::check_load(subject, state, *size, *mode)?;
             // Where the packet ends too soon, the function returns 0.
-            let early = packet::early_return(state);
+            let early = packet::early_return(subject, state);
             packet::apply_load(state, value);
             if let Some((other, early)) = early {
                 let (to, way) = (at.next(), Way::Next);
@@ -133,13 +133,13 @@ pub(crate) fn step(
         Insn::CallReg { .. } => return Err(Reason::IndirectCall),
         Insn::Exit => {
             let leaving = exit::check(subject, state)?;
-            return Ok(exit::apply(state, leaving));
+            return Ok(exit::apply(subject, state, leaving));
         }
     }
     Ok(Step::To(at.next()))
 }
 
-/// A callback may run before the call returns, and the call then goes on where it was.
+/// A callback may run before the call returns, and the call then goes on where it was. An iterator may have another element.
 fn call_host(
     subject: &Subject<'_>,
     state: &mut VerifierState,
@@ -147,12 +147,15 @@ fn call_host(
     at: InsnIdx,
 ) -> Step {
     let running = checked.take_callback().map(|entered| entered.state(state));
-    contract::apply(subject, state, checked, at);
-    match running {
-        None => Step::To(at.next()),
-        Some((start, inside)) => {
-            Step::Fork { to: at.next(), way: Way::Next, other: start, state: Box::new(inside) }
+    let more = contract::apply(subject, state, checked, at);
+    let to = at.next();
+    match (running, more) {
+        (None, None) => Step::To(to),
+        (Some((start, inside)), _) => {
+            Step::Fork { to, way: Way::Next, other: start, state: Box::new(inside) }
         }
+        // Without another element first, as the kernel goes.
+        (None, Some(state)) => Step::Fork { to, way: Way::Next, other: to, state },
     }
 }
 

@@ -96,6 +96,10 @@ pub enum Intrinsic {
     DynptrRelease,
     /// A slice of a dynptr's memory (`bpf_dynptr_data`).
     DynptrData,
+    /// A slice of a dynptr's memory, or of a copy of it (`bpf_dynptr_slice`, `bpf_dynptr_slice_rdwr`).
+    DynptrSlice,
+    /// Writes through a dynptr (`bpf_dynptr_write`); a packet may move.
+    DynptrWrite,
 }
 
 bitflags::bitflags! {

@@ -103,6 +103,7 @@ fn meaning(line: &Line<'_>, word: &str) -> Result<Intrinsic, TableError> {
         "is:dynptr_reserve" => Intrinsic::DynptrReserve,
         "is:dynptr_release" => Intrinsic::DynptrRelease,
         "is:dynptr_data" => Intrinsic::DynptrData,
+        "is:dynptr_write" => Intrinsic::DynptrWrite,
         _ => return Err(line.wrong(format!("unknown word `{word}`"))),
     })
 }

@@ -92,12 +92,25 @@ impl Extent {
         })
     }
 
+    /// Whether bytes `from..to` of a frame's stack are among them.
+    pub(crate) fn meets_stack(&self, frame: u8, from: i64, to: i64) -> bool {
+        self.space == Space::Stack(frame) && self.start < to && from < self.end
+    }
+
+    /// Whether it lies on the program's own stack.
+    pub(crate) fn is_stack(&self) -> bool {
+        matches!(self.space, Space::Stack(_))
+    }
+
     /// The call's effect on the program's own stack: what the callee may have written is some number.
-    pub(crate) fn apply(&self, state: &mut VerifierState) {
+    ///
+    /// `gone` is what slices of overwritten dynptrs become.
+    pub(crate) fn apply(&self, state: &mut VerifierState, gone: RegState) {
         let Space::Stack(frame) = self.space else { return };
         if self.access == MemAccess::Read {
             return;
         }
+        state.disturb(frame, self.start, self.end, gone);
         let Some(stack) = state.stack_mut(frame) else { return };
         let bytes = u32::try_from(self.end - self.start).unwrap_or(0);
         match self.exact {
@@ -184,6 +197,7 @@ pub(crate) fn check(
         Region::Object(_)
         | Region::MapPtr(_)
         | Region::Func(_)
+        | Region::Dynptr(_)
         | Region::PacketEnd
         | Region::Record { .. } => return Err(wrong()),
     };
@@ -214,6 +228,10 @@ fn check_stack(
     let stack = state.stack(frame).unwrap_or(&empty);
     let provided = init == MemInit::Provided && span.exact == stack::Exactness::Exact;
     if provided {
+        let mut objects = stack.objects_within(span.start, span.start + i64::from(span.bytes));
+        if let Some(dynptr) = objects.find(|object| object.kind.as_dynptr().is_some()) {
+            return Err(Reason::WritesDynptr { offset: dynptr.offset.max(span.start) });
+        }
         // The callee writes all of it; but half a pointer must not stay behind.
         return check_not_cut(subject, stack, span).map(|()| span);
     }

@@ -101,6 +101,7 @@ pub(crate) fn check_alignment(
             | Region::Object(_)
             | Region::Record { .. }
             | Region::Memory { .. }
+            | Region::Dynptr(_)
             | Region::Func(_) => "",
         },
         var: if packet == 0 { pointer.var_text() } else { format!("{packet}+{}", pointer.var_text()) },

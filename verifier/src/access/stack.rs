@@ -9,7 +9,9 @@ use super::{Place, Write};
 use crate::domain::Scalar;
 use crate::host::{PointerLeaks, UninitStack};
 use crate::reject::{Direction, Reason, StackUse};
-use crate::state::{Byte, Identity, Number, Pointer, RegState, Region, Slot, Stack, VerifierState};
+use crate::state::{
+    Byte, Identity, Number, Pointer, Reference, RegState, Region, Slot, Stack, StackObject, VerifierState,
+};
 use crate::subject::Subject;
 
 use super::bounds::MAX_VARIABLE_OFFSET;
@@ -23,6 +25,13 @@ pub(crate) struct Span {
     pub(super) bytes: u32,
     /// Whether the offset is known, so that the access touches exactly these.
     pub(super) exact: Exactness,
+}
+
+impl Span {
+    /// These bytes, all of them.
+    pub(crate) fn exactly(start: i64, bytes: u32) -> Self {
+        Self { start, bytes, exact: Exactness::Exact }
+    }
 }
 
 /// Whether an access touches all of its span.
@@ -81,6 +90,7 @@ pub(super) fn check_initialised(
             Byte::Misc | Byte::Zero => true,
             Byte::Invalid => subject.policy.uninit_stack == UninitStack::Allowed,
             Byte::Spill => !pointer || subject.policy.leaks == PointerLeaks::Allowed,
+            Byte::Object => false,
         };
         if !readable {
             return Err(uninit(at - span.start));
@@ -132,7 +142,7 @@ fn is_zero(stack: &Stack, at: i64) -> bool {
         Some((slot, byte)) => match slot.bytes[byte] {
             Byte::Zero => true,
             Byte::Spill => slot.spill.as_deref().is_some_and(RegState::is_null),
-            Byte::Invalid | Byte::Misc => false,
+            Byte::Invalid | Byte::Misc | Byte::Object => false,
         },
     }
 }
@@ -170,6 +180,7 @@ pub(super) fn check_write(
     let bytes = place.size.bytes();
     let usage = StackUse::Direct(Direction::Write);
     let span = check_span(subject, pointer, place.base, offset, bytes, usage)?;
+    check_keeps_dynptrs(state, frame, span)?;
     let stack = state.stack(frame);
     let refused = subject.policy.leaks == PointerLeaks::Refused;
     // What would be left of a pointer is a number that nobody may know.
@@ -207,11 +218,31 @@ pub(super) fn check_write(
     })
 }
 
+/// A dynptr that owns its memory must be released, not overwritten.
+pub(crate) fn check_keeps_dynptrs(state: &VerifierState, frame: u8, span: Span) -> Result<(), Reason> {
+    let Some(stack) = state.stack(frame) else { return Ok(()) };
+    let mut touched = stack.objects_within(span.start, span.start + i64::from(span.bytes));
+    let owns = |object: &StackObject| {
+        let owner = object.kind.as_dynptr().and_then(|dynptr| dynptr.owner);
+        owner.and_then(|owner| state.refs().get(owner)).is_some_and(Reference::is_owned)
+    };
+    if touched.any(owns) { Err(Reason::OverwritesDynptr) } else { Ok(()) }
+}
+
 /// Carries out a store that [`check_write`] found legal.
-pub(crate) fn apply_write(state: &mut VerifierState, write: Write, size: Size, value: RegState) {
+///
+/// `gone` is what slices of overwritten dynptrs become.
+pub(crate) fn apply_write(
+    state: &mut VerifierState,
+    write: Write,
+    size: Size,
+    value: RegState,
+    gone: RegState,
+) {
     match write {
         Write::Untracked => {}
         Write::Stack { frame, offset } => {
+            state.disturb(frame, offset, offset + i64::from(size.bytes()), gone);
             let Some(stack) = state.stack_mut(frame) else { return };
             let aligned = offset.rem_euclid(8) == 0;
             match value {
@@ -228,6 +259,7 @@ pub(crate) fn apply_write(state: &mut VerifierState, write: Write, size: Size, v
             }
         }
         Write::StackSomewhere { frame, offset, span } => {
+            state.disturb(frame, offset, offset + i64::from(span), gone);
             let kind = if value.is_null() { Byte::Zero } else { Byte::Misc };
             if let Some(stack) = state.stack_mut(frame) {
                 stack.smear(offset, span, kind);

@@ -133,6 +133,7 @@ fn value(hash: &mut Quick, value: &RegState, exact: bool) {
                 | Region::MapKey(_)
                 | Region::Object(_)
                 | Region::Func(_)
+                | Region::Dynptr(_)
                 | Region::PacketEnd
                 | Region::Record { .. }) => other,
             };

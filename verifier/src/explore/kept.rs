@@ -114,6 +114,15 @@ impl Store {
         Progress::Complete
     }
 
+    /// The nearest open state that a closed one came from.
+    pub(super) fn open_above(&self, id: KeptId) -> Option<&Kept> {
+        let mut kept = self.get(id)?;
+        while kept.open == 0 {
+            kept = self.get(kept.parent?)?;
+        }
+        Some(kept)
+    }
+
     /// A path from `parent` was pruned by a state that is open, or leads back to one: `to`.
     pub(super) fn leads(&mut self, parent: Option<KeptId>, to: KeptId) {
         if let Some(kept) = parent.and_then(|parent| self.get_mut(parent)) {

@@ -117,7 +117,7 @@ impl Explorer<'_, '_> {
         let within = |old: &VerifierState, new: &VerifierState| covers(old, new, uninit, whole);
         let leads = match progress {
             Progress::Open => {
-                if kept.state.may_goto_depth == path.state.may_goto_depth {
+                if !path.state.advanced_since(&kept.state) {
                     let same = within(&kept.state, &path.state) && within(&path.state, &kept.state);
                     return if same { Visit::Endless } else { Visit::Go };
                 }
@@ -127,7 +127,7 @@ impl Explorer<'_, '_> {
                 Some(id)
             }
             Progress::Loops(to) => {
-                if !within(&kept.state, &path.state) {
+                if !self.keeps_pace(path, id) || !within(&kept.state, &path.state) {
                     return Visit::Go;
                 }
                 Some(to)
@@ -151,6 +151,13 @@ impl Explorer<'_, '_> {
         Visit::Covered
     }
 
+    /// Whether a state that leads back into a loop may stand for the path: its way back counted on iterators that the loop
+    /// advances, and the path has these, too, as far on.
+    fn keeps_pace(&self, path: &Path, id: KeptId) -> bool {
+        let (Some(kept), Some(loops)) = (self.kept.get(id), self.kept.open_above(id)) else { return false };
+        path.state.as_far_as(&kept.state, &loops.state)
+    }
+
     /// Loosens what changes from round to round of a loop that ends by itself, so that the rounds become alike.
     ///
     /// Numbers that some rule relies on are left alone at first: they may count the rounds of another loop.
@@ -161,7 +168,7 @@ impl Explorer<'_, '_> {
             .latest((path.context, path.at))
             .filter(|id| self.kept.progress(*id) == Progress::Open)
             .filter_map(|id| self.kept.get(id))
-            .filter(|kept| kept.state.may_goto_depth + 1 < state.may_goto_depth);
+            .filter(|kept| state.rounds_since(&kept.state) >= 2);
         let Some(last) = before.next() else { return };
         let wants = self.demands.at(path.context, path.at);
         let many = before.nth(MANY_ROUNDS).is_some();

@@ -1,12 +1,12 @@
 //! [`Reason`]: every cause of a rejection in one table: fields, code, category, errno, advice.
 
 use opswap_bpf::insn::{AluOp, Reg};
-use opswap_bpf::proto::FieldAccess;
+use opswap_bpf::proto::{FieldAccess, IrqClass};
 use opswap_bpf::{HelperId, InsnIdx, KfuncId, MapId, RefId, SubprogId, TypeRef};
 
 use super::{
-    Bounded, Category, ContextFault, Direction, ObjectFault, PointerUse, PrototypeFault, ReturnFault,
-    Section, Side, StackUse,
+    Bounded, Category, ContextFault, Direction, Misplaced, ObjectFault, OnStack, PointerUse, PrototypeFault,
+    ReturnFault, Section, Side, StackUse,
 };
 use crate::host::Unavailable;
 
@@ -588,6 +588,47 @@ reasons! {
     /// A global function that may sleep is called where nothing may
     GlobalSleeps { name: String } = Execution 60 EACCES
         "leave the section before the call, or make the program sleepable";
+
+    // Objects on the stack.
+    /// The callee takes an object on the program's stack, and the argument does not point there
+    NotOnStack { arg: usize, what: OnStack } = Calls 50 EINVAL
+        "pass the address of a local variable of the object's type";
+    /// No such object was constructed there, or it has ended
+    NotInitialised { arg: usize, what: OnStack, fault: Misplaced } = Calls 51 EINVAL
+        "construct the object on every path before it is used, and do not write over it";
+    /// There is such an object already, or no room for one
+    AlreadyInitialised { arg: usize, what: OnStack, fault: Misplaced } = Calls 52 EINVAL
+        "use a local variable of its own for each object, and end one before the next begins there";
+    /// A dynptr of the host cannot be changed
+    ConstDynptrChanged = Calls 53 EINVAL
+        "clone the dynptr to the stack and change the clone";
+    /// Memory that a dynptr cannot be made of
+    DynptrOverWrongMemory { kind: String, name: String } = Calls 54 EACCES
+        "make dynptrs of values of maps";
+    /// The slice could be written, but programs of this kind must not write packets
+    WritableSliceRefused = Calls 55 EINVAL
+        "take a read-only slice";
+    /// Interrupts are restored by other functions than those that disabled them
+    IrqOfOtherFunctions { saved: IrqClass, used: IrqClass } = Calls 56 EINVAL
+        "restore what a lock saved by its unlock function, and the other way round";
+    /// The dynptr does not own what it reaches
+    DynptrNotOwned { number: usize } = Lifetime 50 EINVAL
+        "submit or discard each reserved dynptr once";
+    /// The host owns what the dynptr reaches
+    ConstDynptrReleased = Lifetime 51 EINVAL
+        "release only what the program reserved";
+    /// A dynptr that must be released is overwritten
+    OverwritesDynptr = Lifetime 52 EINVAL
+        "submit or discard what the dynptr reserved before its place is used again";
+    /// Interrupt states are restored in another order than they were saved
+    IrqOutOfOrder { id: RefId, at: InsnIdx } = Lifetime 53 EACCES
+        "restore first what was saved last";
+    /// A callee would write over a dynptr
+    WritesDynptr { offset: i64 } = Memory 50 EACCES
+        "pass a buffer that does not overlap with the dynptr";
+    /// The RCU read-side section in which the iterator was made has been left
+    IteratorWithoutRcu { name: String } = Execution 50 EPROTO
+        "make, use and destroy the iterator within one RCU read-side section";
 
     // Internal.
     /// A bug in opswap or in a host's contract

@@ -2,6 +2,7 @@
 //! several lines, they stand in one, with `; ` between.
 
 mod globals;
+mod objects;
 mod packet;
 
 use std::fmt;
@@ -61,12 +62,13 @@ fn section(section: Section) -> &'static str {
     match section {
         Section::Rcu => "rcu_read_lock",
         Section::PreemptDisabled => "non-preemptible",
+        Section::IrqDisabled => "IRQ-disabled",
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(written) = self.packets(f).or_else(|| self.globals(f)) {
+        if let Some(written) = self.packets(f).or_else(|| self.globals(f)).or_else(|| self.objects(f)) {
             return written;
         }
         match self.category() {
@@ -464,6 +466,9 @@ impl Reason {
                 Section::PreemptDisabled => {
                     write!(f, "unmatched attempt to enable preemption (kernel function {name})")
                 }
+                Section::IrqDisabled => {
+                    write!(f, "unmatched attempt to enable interrupts (kernel function {name})")
+                }
             },
             Self::SectionNotLeft { section, depth } => match section {
                 Section::Rcu => f.write_str("bpf_rcu_read_unlock is missing"),
@@ -471,6 +476,9 @@ impl Reason {
                     let plural = if *depth == 1 { " is" } else { "(s) are" };
                     write!(f, "{depth} bpf_preempt_enable{plural} missing")
                 }
+                Section::IrqDisabled => f.write_str(
+                    "BPF_EXIT instruction in main prog cannot be used inside bpf_local_irq_save-ed region",
+                ),
             },
             Self::UnknownEntry { what } => write!(f, "attach to unsupported {what}"),
             Self::LegacyPacketLoad => {

@@ -6,6 +6,7 @@
 
 use opswap_bpf::insn::Reg;
 
+use super::objects::{ObjectKind, Progress, StackObject};
 use super::refs::{RefKind, RefTable};
 use super::reg::{Identity, Number, Pointer, RegState, Region, Trust};
 use super::stack::{Byte, Slot, Stack};
@@ -90,9 +91,21 @@ fn refs_cover(old: &RefTable, new: &RefTable, ids: &mut Ids) -> bool {
     }
     old.iter().zip(new.iter()).all(|(old, new)| {
         let kinds = match (old.kind, new.kind) {
-            (RefKind::Owned, RefKind::Owned) | (RefKind::Exclusive, RefKind::Exclusive) => true,
+            (RefKind::Owned, RefKind::Owned)
+            | (RefKind::Exclusive, RefKind::Exclusive)
+            | (RefKind::Iter, RefKind::Iter)
+            | (RefKind::Irq, RefKind::Irq)
+            | (RefKind::Lent, RefKind::Lent) => true,
             (RefKind::Loan { from: old }, RefKind::Loan { from: new }) => ids.pair(old.0, new.0),
-            (RefKind::Owned | RefKind::Exclusive | RefKind::Loan { .. }, _) => false,
+            (
+                RefKind::Owned
+                | RefKind::Exclusive
+                | RefKind::Iter
+                | RefKind::Irq
+                | RefKind::Lent
+                | RefKind::Loan { .. },
+                _,
+            ) => false,
         };
         kinds && old.frame == new.frame && old.arg == new.arg && ids.pair(old.id.0, new.id.0)
     })
@@ -176,6 +189,7 @@ fn regions_cover(old: Region, new: Region) -> bool {
             | Region::Packet { .. }
             | Region::PacketEnd
             | Region::Record { .. }
+            | Region::Dynptr(_)
             | Region::Func(_),
             _,
         ) => old == new,
@@ -183,6 +197,9 @@ fn regions_cover(old: Region, new: Region) -> bool {
 }
 
 fn stack_covers(old: &Stack, new: &Stack, uninit: UninitStack, wants: Wants, ids: &mut Ids) -> bool {
+    if !objects_cover(old.objects(), new.objects(), ids) {
+        return false;
+    }
     // Even a shared stack is walked when it holds ids: the map must see them.
     if old.same(new) && old.slots().iter().all(|slot| slot.spill.is_none()) {
         return true;
@@ -196,6 +213,40 @@ fn stack_covers(old: &Stack, new: &Stack, uninit: UninitStack, wants: Wants, ids
         let numbers = if wants.exact.of_slot(at) == [false; 2] { Numbers::Any } else { Numbers::Exact };
         slot_covers(old, new.slots().get(at).unwrap_or(&nothing), uninit, live, numbers, ids)
     })
+}
+
+/// Every object of the old stack stands in the new one; what else is there, the bytes tell.
+fn objects_cover(old: &[StackObject], new: &[StackObject], ids: &mut Ids) -> bool {
+    old.iter().all(|old| {
+        let same = new.iter().find(|new| new.offset == old.offset && new.size == old.size);
+        same.is_some_and(|new| object_covers(&old.kind, &new.kind, ids))
+    })
+}
+
+fn object_covers(old: &ObjectKind, new: &ObjectKind, ids: &mut Ids) -> bool {
+    match (old, new) {
+        (ObjectKind::Iter(old), ObjectKind::Iter(new)) => {
+            let progress = match (old.progress, new.progress) {
+                // How many elements there were so far says nothing of those to come.
+                (Progress::Active { .. }, Progress::Active { .. })
+                | (Progress::Drained, Progress::Drained) => true,
+                (Progress::Active { .. } | Progress::Drained, _) => false,
+            };
+            progress && old.ty == new.ty && old.guard == new.guard && ids.pair(old.id.0, new.id.0)
+        }
+        (ObjectKind::Dynptr(old), ObjectKind::Dynptr(new)) => {
+            let owners = match (old.owner, new.owner) {
+                (Some(old), Some(new)) => ids.pair(old.0, new.0),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            owners && old.memory == new.memory && ids.pair(old.id.0, new.id.0)
+        }
+        (ObjectKind::Irq { id: old, class: a }, ObjectKind::Irq { id: new, class: b }) => {
+            a == b && ids.pair(old.0, new.0)
+        }
+        (ObjectKind::Iter(_) | ObjectKind::Dynptr(_) | ObjectKind::Irq { .. }, _) => false,
+    }
 }
 
 fn slot_covers(
@@ -229,7 +280,7 @@ fn spill_covers(reg: &RegState, spilled: usize, new: &Slot, ids: &mut Ids) -> bo
             let plain = bytes().all(|byte| match byte {
                 Byte::Misc | Byte::Zero => true,
                 Byte::Spill => !new.holds_pointer(),
-                Byte::Invalid => false,
+                Byte::Invalid | Byte::Object => false,
             });
             plain && spilled == 8 && reg_covers(reg, &RegState::unknown(), Numbers::Exact, ids)
         }
@@ -250,6 +301,7 @@ fn bytes_cover(
     let number = |byte: Byte| match byte {
         Byte::Misc | Byte::Zero => true,
         Byte::Spill => !pointer,
+        Byte::Object => false,
         // Where bytes that were not written may be read, they are some number.
         Byte::Invalid => uninit == UninitStack::Allowed,
     };
@@ -261,9 +313,10 @@ fn bytes_cover(
         Byte::Zero => match new {
             Byte::Zero => true,
             Byte::Spill => zero,
-            Byte::Misc | Byte::Invalid => false,
+            Byte::Misc | Byte::Invalid | Byte::Object => false,
         },
         // A number of which only the kind counts.
         Byte::Spill => number(*new),
+        Byte::Object => *new == Byte::Object,
     })
 }

@@ -5,6 +5,9 @@
 //! | owned | an acquiring call, or an owned context argument | a releasing call, or the proof that it was NULL |
 //! | exclusive | entry, for a `&mut` context argument | never |
 //! | loan | a call that returns a pointer tied to a `&mut` argument | any other use of the object it came from |
+//! | iterator | its constructor | its destructor |
+//! | interrupt state | the call that saves it | the call that restores it, in the reverse order |
+//! | lent | a callback that is given something for its run | its return |
 
 use opswap_bpf::{InsnIdx, RefId};
 
@@ -15,6 +18,12 @@ pub enum RefKind {
     Owned,
     /// An exclusive context argument.
     Exclusive,
+    /// An iterator on the stack, which the program must destroy.
+    Iter,
+    /// A saved interrupt state, which the program must restore.
+    Irq,
+    /// What a callback was given for its run.
+    Lent,
     /// Borrowed through `&mut` from another entry.
     Loan {
         /// What it was borrowed from.
@@ -35,6 +44,16 @@ pub struct Reference {
     pub frame: u8,
     /// The context argument that it came with, if it did.
     pub arg: Option<u8>,
+}
+
+impl Reference {
+    /// Whether the program must give something back: a reference, or an iterator.
+    pub fn is_owned(&self) -> bool {
+        match self.kind {
+            RefKind::Owned | RefKind::Iter => true,
+            RefKind::Exclusive | RefKind::Irq | RefKind::Lent | RefKind::Loan { .. } => false,
+        }
+    }
 }
 
 /// Every live reference and loan, in the order of their beginning.
@@ -68,7 +87,12 @@ impl RefTable {
 
     /// The first reference that the program still owns.
     pub fn leak(&self) -> Option<&Reference> {
-        self.live.iter().find(|reference| reference.kind == RefKind::Owned)
+        self.live.iter().find(|reference| reference.is_owned())
+    }
+
+    /// The interrupt state that was saved last and not yet restored.
+    pub fn saved_irq(&self) -> Option<&Reference> {
+        self.live.iter().rfind(|reference| reference.kind == RefKind::Irq)
     }
 
     /// The live reference or loan that came with context argument `arg`.
@@ -89,7 +113,8 @@ impl RefTable {
         for _ in 0..self.live.len() {
             match self.get(at).map(|reference| reference.kind) {
                 Some(RefKind::Loan { from }) => at = from,
-                Some(RefKind::Owned | RefKind::Exclusive) | None => break,
+                Some(RefKind::Owned | RefKind::Exclusive | RefKind::Iter | RefKind::Irq | RefKind::Lent)
+                | None => break,
             }
         }
         at
@@ -104,7 +129,8 @@ impl RefTable {
             }
             match self.get(at).map(|reference| reference.kind) {
                 Some(RefKind::Loan { from }) => at = from,
-                Some(RefKind::Owned | RefKind::Exclusive) | None => return false,
+                Some(RefKind::Owned | RefKind::Exclusive | RefKind::Iter | RefKind::Irq | RefKind::Lent)
+                | None => return false,
             }
         }
         false

@@ -2,7 +2,7 @@
 //!
 //! Orthogonal properties of a pointer are separate fields: where it points, how far, whether it may be NULL, how it is held.
 
-use opswap_bpf::proto::{MemAccess, Nullness};
+use opswap_bpf::proto::{DynptrMemory, MemAccess, Nullness};
 use opswap_bpf::{MapId, RecordId, RefId, SubprogId, TypeRef};
 
 use crate::domain::Scalar;
@@ -83,6 +83,8 @@ pub enum Region {
         /// What the program may do.
         access: MemAccess,
     },
+    /// A dynptr of the host, which the program may only read through.
+    Dynptr(DynptrMemory),
     /// A subprogram, for callbacks.
     Func(SubprogId),
     /// Somewhere in the packet.
@@ -281,6 +283,7 @@ impl Pointer {
             Region::MapValue(_) => ("", "map_value"),
             Region::MapKey(_) => ("", "map_key"),
             Region::Func(_) => ("", "func"),
+            Region::Dynptr(_) => ("", "dynptr_ptr"),
             Region::Packet { from: PacketOrigin::Start, .. } => ("", "pkt"),
             Region::Packet { from: PacketOrigin::Meta, .. } => ("", "pkt_meta"),
             Region::PacketEnd => ("", "pkt_end"),

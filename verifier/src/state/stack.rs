@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::objects::{ObjectKind, StackObject};
 use super::reg::RegState;
 
 /// What one byte of the stack holds.
@@ -18,6 +19,8 @@ pub enum Byte {
     Zero,
     /// Part of the slot's spilled register.
     Spill,
+    /// Part of an object of the host.
+    Object,
 }
 
 /// Eight bytes of stack.
@@ -68,6 +71,8 @@ impl Slot {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stack {
     slots: Rc<Vec<Slot>>,
+    /// Live objects, the lowest first.
+    objects: Vec<StackObject>,
 }
 
 /// Slot and byte of an offset below the frame pointer, or `None` for 0 and above.
@@ -85,7 +90,52 @@ impl Stack {
 
     /// Whether both are the same allocation, hence equal.
     pub fn same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.slots, &other.slots)
+        Rc::ptr_eq(&self.slots, &other.slots) && self.objects == other.objects
+    }
+
+    /// Objects that live here, the lowest first.
+    pub fn objects(&self) -> &[StackObject] {
+        &self.objects
+    }
+
+    /// The object that begins at `offset`.
+    pub fn object_at(&self, offset: i64) -> Option<&StackObject> {
+        self.objects.iter().find(|object| object.offset == offset)
+    }
+
+    /// Objects with bytes within `from..to`.
+    pub fn objects_within(&self, from: i64, to: i64) -> impl Iterator<Item = &StackObject> {
+        self.objects.iter().filter(move |object| object.meets(from, to))
+    }
+
+    /// Puts an object where nothing else is needed any more; whatever was there ends.
+    pub fn place(&mut self, object: StackObject) {
+        self.fill(object.offset, object.size, Byte::Object);
+        let at = self.objects.partition_point(|other| other.offset < object.offset);
+        self.objects.insert(at, object);
+    }
+
+    /// Gives the object at `offset` another state.
+    pub fn change(&mut self, offset: i64, kind: ObjectKind) {
+        if let Some(object) = self.objects.iter_mut().find(|object| object.offset == offset) {
+            object.kind = kind;
+        }
+    }
+
+    /// Ends every object for which `ended` holds; its bytes are uninitialised then.
+    pub fn end_objects(&mut self, ended: impl Fn(&StackObject) -> bool) {
+        if !self.objects.iter().any(&ended) {
+            return;
+        }
+        let (gone, kept) = self.objects.iter().partition(|object| ended(object));
+        self.objects = kept;
+        let gone: Vec<StackObject> = gone;
+        for object in gone {
+            for at in object.offset..object.end() {
+                let Some((slot, byte)) = locate(at) else { continue };
+                self.slot_mut(slot).bytes[byte] = Byte::Invalid;
+            }
+        }
     }
 
     /// The slot that begins at `offset`, a multiple of 8.
@@ -122,8 +172,15 @@ impl Stack {
         }
     }
 
-    /// Writes one kind of byte over `offset..offset + size`; registers spilled there are forgotten.
+    /// Ends the objects that have bytes within `offset..offset + size`.
+    fn overwrite(&mut self, offset: i64, size: u32) {
+        let end = offset + i64::from(size);
+        self.end_objects(|object| object.meets(offset, end));
+    }
+
+    /// Writes one kind of byte over `offset..offset + size`; registers spilled and objects that live there are forgotten.
     pub fn fill(&mut self, offset: i64, size: u32, kind: Byte) {
+        self.overwrite(offset, size);
         for at in offset..offset + i64::from(size) {
             let Some((slot, byte)) = locate(at) else { return };
             let slot = self.slot_mut(slot);
@@ -135,6 +192,7 @@ impl Stack {
     /// Spills a register of `size` bytes at `offset`, a multiple of 8.
     pub fn spill(&mut self, offset: i64, size: u32, reg: RegState) {
         let Some((slot, _)) = locate(offset) else { return };
+        self.overwrite(offset, size);
         let slot = self.slot_mut(slot);
         slot.dissolve();
         let size = size as usize;
@@ -146,9 +204,10 @@ impl Stack {
 
     /// A write of unknown place within `offset..offset + size`: every byte may have been overwritten.
     ///
-    /// Registers spilled there are forgotten. A byte that was zero stays so only when `kind` is zero; a byte that was
+    /// Registers spilled and objects that live there are forgotten. A byte that was zero stays so only when `kind` is zero; a byte that was
     /// invalid stays invalid, for it may not have been written.
     pub fn smear(&mut self, offset: i64, size: u32, kind: Byte) {
+        self.overwrite(offset, size);
         for at in offset..offset + i64::from(size) {
             let Some((slot, byte)) = locate(at) else { return };
             let slot = self.slot_mut(slot);
@@ -156,7 +215,7 @@ impl Stack {
             slot.bytes[byte] = match (slot.bytes[byte], kind) {
                 (Byte::Invalid, _) => Byte::Invalid,
                 (Byte::Zero, Byte::Zero) => Byte::Zero,
-                (Byte::Zero | Byte::Misc | Byte::Spill, _) => Byte::Misc,
+                (Byte::Zero | Byte::Misc | Byte::Spill | Byte::Object, _) => Byte::Misc,
             };
         }
     }

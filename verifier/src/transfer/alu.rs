@@ -233,7 +233,7 @@ fn offset(
         | Region::Memory { .. }
         | Region::Packet { .. }
         | Region::Func(_) => {}
-        Region::PacketEnd | Region::Record { .. } => {
+        Region::PacketEnd | Region::Record { .. } | Region::Dynptr(_) => {
             return Err(Reason::PointerArithmetic { reg: dst, kind: kind() });
         }
         Region::MapPtr(_) => {

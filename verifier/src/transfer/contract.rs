@@ -6,6 +6,8 @@
 //! | `global` | what differs for global functions of the program |
 //! | `aliasing` | arguments of one call against each other |
 //! | `record` | records, reserved memory and the stack as arguments |
+//! | `objects` | iterators, dynptrs and saved interrupt states as arguments |
+//! | `deeds` | what calls do to these |
 //! | `callback` | subprograms that the callee runs |
 //! | `effect` | what the call ends and what it returns |
 //!
@@ -14,8 +16,10 @@
 mod aliasing;
 mod argument;
 mod callback;
+mod deeds;
 mod effect;
 mod global;
+mod objects;
 mod record;
 
 use opswap_bpf::insn::Reg;
@@ -104,6 +108,7 @@ pub(super) fn check(
         Callee::Global(_) => global::check_aliasing(subject, state, contract, &arguments)?,
         Callee::Kfunc(_) | Callee::Helper(_) => aliasing::check(subject, state, contract, &arguments)?,
     }
+    deeds::check(subject, state, contract, &registers, &arguments)?;
     let touched = touched(subject, state, contract, &registers, &arguments);
     let callback = callback::check(subject, state, contract, &registers, &arguments, at)?;
     let checked = effect::check(subject, state, contract, &registers, arguments)?;
@@ -130,6 +135,7 @@ fn touched(
             | Argument::Constant(_)
             | Argument::Map(_)
             | Argument::Callback(_)
+            | Argument::OnStack(_)
             | Argument::Object { .. } => touched.lends(state, reg),
         }
     }
@@ -164,6 +170,9 @@ fn check_sections(
         if state.sections.preempt > 0 {
             return Err(Reason::SleepsInSection { name: name(), section: Section::PreemptDisabled });
         }
+        if state.refs().saved_irq().is_some() {
+            return Err(Reason::SleepsInSection { name: name(), section: Section::IrqDisabled });
+        }
     }
     if contract.flags.contains(KfuncFlags::RCU_PROTECTED) && !super::in_rcu_section(subject, state) {
         return Err(Reason::NeedsRcuSection { name: name() });
@@ -179,13 +188,10 @@ fn check_sections(
         Some(Intrinsic::PreemptEnable) if state.sections.preempt == 0 => {
             Err(Reason::UnmatchedLeave { name: name(), section: Section::PreemptDisabled })
         }
-        Some(Intrinsic::TailCall) => {
-            let mut refs = state.refs().iter();
-            match refs.find(|reference| reference.kind == crate::state::RefKind::Owned) {
-                Some(leak) => Err(Reason::TailCallLeaks { id: leak.id, at: leak.at }),
-                None => Ok(()),
-            }
-        }
+        Some(Intrinsic::TailCall) => match state.refs().leak().or_else(|| state.refs().saved_irq()) {
+            Some(leak) => Err(Reason::TailCallLeaks { id: leak.id, at: leak.at }),
+            None => Ok(()),
+        },
         Some(Intrinsic::PreemptDisable) if state.sections.preempt == u8::MAX => {
             Err(Reason::Unsupported { what: "more than 255 nested sections" })
         }
@@ -208,7 +214,13 @@ fn check_supported(contract: &Contract<'_>) -> Result<(), Reason> {
             | Intrinsic::ForEach
             | Intrinsic::CallOnce
             | Intrinsic::TailCall
-            | Intrinsic::Reserve,
+            | Intrinsic::Reserve
+            | Intrinsic::DynptrFromMem
+            | Intrinsic::DynptrReserve
+            | Intrinsic::DynptrRelease
+            | Intrinsic::DynptrData
+            | Intrinsic::DynptrSlice
+            | Intrinsic::DynptrWrite,
         ) => Ok(()),
         Some(_) => Err(Reason::Unsupported { what: "calls with this meaning" }),
     }

@@ -5,7 +5,7 @@ use opswap_bpf::insn::{Reg, Size};
 use opswap_bpf::proto::{Nullness, ReturnRule};
 use opswap_bpf::{InsnIdx, RefId, TypeRef};
 
-use super::{Step, readable};
+use super::{Step, ended_pointer, readable};
 use crate::access::object;
 use crate::host::PointerLeaks;
 use crate::reject::{Reason, ReturnFault, Section};
@@ -51,10 +51,12 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
         }
         Err(_) => None,
     };
-    let leak =
-        state.refs().iter().find(|reference| reference.kind == RefKind::Owned && Some(reference.id) != given);
+    let leak = state.refs().iter().find(|reference| reference.is_owned() && Some(reference.id) != given);
     if let Some(leak) = leak {
         return Err(Reason::UnreleasedReference { id: leak.id, at: leak.at });
+    }
+    if state.refs().saved_irq().is_some() {
+        return Err(Reason::SectionNotLeft { section: Section::IrqDisabled, depth: 1 });
     }
     if state.sections.rcu > 0 {
         return Err(Reason::SectionNotLeft { section: Section::Rcu, depth: state.sections.rcu });
@@ -68,16 +70,16 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
     handed_over.map(|_| Leaving::Program)
 }
 
-pub(super) fn apply(state: &mut VerifierState, leaving: Leaving) -> Step {
+pub(super) fn apply(subject: &Subject<'_>, state: &mut VerifierState, leaving: Leaving) -> Step {
+    let gone = ended_pointer(subject);
     match leaving {
         Leaving::Program => Step::Done,
         Leaving::Callback { to } => {
-            state.pop();
+            state.pop(None, gone);
             Step::To(to)
         }
         Leaving::Subprogram { to, value } => {
-            state.pop();
-            state.set(Reg::R0, value);
+            state.pop(Some(value), gone);
             Step::To(to)
         }
     }
@@ -85,7 +87,10 @@ pub(super) fn apply(state: &mut VerifierState, leaving: Leaving) -> Step {
 
 /// A callback gives back what it acquired, and returns a number that its caller understands.
 fn check_callback(state: &VerifierState, min: i64, max: i64) -> Result<(), Reason> {
-    let own = |reference: &&Reference| reference.kind == RefKind::Owned && reference.frame == state.depth();
+    let own = |reference: &&Reference| {
+        let due = reference.is_owned() || reference.kind == RefKind::Irq;
+        due && reference.frame == state.depth()
+    };
     if let Some(leak) = state.refs().iter().find(own) {
         return Err(Reason::UnreleasedReference { id: leak.id, at: leak.at });
     }

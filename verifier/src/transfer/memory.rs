@@ -5,7 +5,7 @@ use opswap_bpf::map::MapKind;
 use opswap_bpf::proto::ContextLayout;
 use opswap_bpf::{Insn, InsnIdx, MapId};
 
-use super::{readable, writable};
+use super::{ended_pointer, readable, writable};
 use crate::access::stack::{apply_write, immediate};
 use crate::access::{Alignment, Place, Write, check_read, check_write};
 use crate::host::{PointerLeaks, UninitStack};
@@ -67,7 +67,7 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
     }
 }
 
-pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
+pub(super) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: Checked) {
     if let Some((frame, lowest)) = checked.reserve
         && let Some(stack) = state.stack_mut(frame)
     {
@@ -78,7 +78,7 @@ pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
             (Write::Stack { .. }, Some(src)) => state.shared(src),
             (Write::Stack { .. } | Write::StackSomewhere { .. } | Write::Untracked, _) => value,
         };
-        apply_write(state, write, size, value);
+        apply_write(state, write, size, value, ended_pointer(subject));
     }
     if let Some((dst, value)) = checked.load {
         let value = state.identified(value);

@@ -5,10 +5,10 @@ use opswap_bpf::proto::LegacyLoads;
 use opswap_bpf::{BtfType, InsnIdx};
 
 use super::branch::{Condition, Learned, Outcome};
-use super::readable;
+use super::{ended_pointer, readable};
 use crate::domain::Scalar;
 use crate::reject::Reason;
-use crate::state::{Identity, PacketOrigin, Pointer, RefKind, RegState, Region, VerifierState};
+use crate::state::{Identity, PacketOrigin, Pointer, RegState, Region, VerifierState};
 use crate::subject::Subject;
 
 /// Offsets beyond this are not trusted to lie in a packet (Linux: `MAX_PACKET_OFF`).
@@ -108,8 +108,7 @@ pub(super) fn check_load(
         return Err(Reason::LegacyLoadInVoid);
     }
     // The program may end here.
-    let owned = state.refs().iter().find(|reference| reference.kind == RefKind::Owned);
-    if let Some(leak) = owned {
+    if let Some(leak) = state.refs().leak() {
         return Err(Reason::LegacyLoadLeaks { id: leak.id, at: leak.at });
     }
     let context = readable(state, Reg::R6)?.as_pointer();
@@ -123,11 +122,10 @@ pub(super) fn check_load(
 }
 
 /// A legacy load in a subprogram that fails returns 0 to the caller: where, and with which state.
-pub(super) fn early_return(state: &VerifierState) -> Option<(InsnIdx, VerifierState)> {
+pub(super) fn early_return(subject: &Subject<'_>, state: &VerifierState) -> Option<(InsnIdx, VerifierState)> {
     let to = state.frame().return_to?;
     let mut early = state.clone();
-    early.pop()?;
-    early.set(Reg::R0, RegState::constant(0));
+    early.pop(Some(RegState::constant(0)), ended_pointer(subject))?;
     Some((to, early))
 }
 

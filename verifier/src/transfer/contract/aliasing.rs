@@ -8,6 +8,8 @@ use opswap_bpf::proto::Demand;
 
 use super::Contract;
 use super::argument::Argument;
+use super::objects::Held;
+use crate::access::argument::Extent;
 use crate::host::Aliasing;
 use crate::reject::Reason;
 use crate::state::VerifierState;
@@ -34,18 +36,41 @@ pub(super) fn check(
 }
 
 fn conflict(subject: &Subject<'_>, state: &VerifierState, left: &Argument, right: &Argument) -> bool {
-    if let (Argument::Memory(left), Argument::Memory(right)) = (left, right) {
-        return subject.policy.aliasing == Aliasing::Exclusive && left.conflicts(right);
+    match (left, right) {
+        (Argument::Memory(left), Argument::Memory(right)) => {
+            return subject.policy.aliasing == Aliasing::Exclusive && left.conflicts(right);
+        }
+        (Argument::OnStack(held), Argument::Memory(extent))
+        | (Argument::Memory(extent), Argument::OnStack(held))
+            if overlaps(held, extent) =>
+        {
+            return true;
+        }
+        (Argument::OnStack(left), Argument::OnStack(right)) if meet(left, right) => return true,
+        _ => {}
     }
     // Whichever of the two is taken exclusively, the other must not hang on the same object.
     taken(left).is_some_and(|object| hangs_on(state, right, object))
         || taken(right).is_some_and(|object| hangs_on(state, left, object))
 }
 
+/// Whether an object lies where other memory of the call does.
+fn overlaps(held: &Held, extent: &Extent) -> bool {
+    held.spot.is_some_and(|spot| extent.meets_stack(spot.frame, spot.offset, spot.end()))
+}
+
+/// Whether two objects lie at one place, and the callee does more than look at both.
+fn meet(left: &Held, right: &Held) -> bool {
+    let (Some(a), Some(b)) = (left.spot, right.spot) else { return false };
+    let same = a.frame == b.frame && a.offset < b.end() && b.offset < a.end();
+    same && !(left.is_shared() && right.is_shared())
+}
+
 /// The object that the callee takes as `&mut` or keeps.
 fn taken(argument: &Argument) -> Option<RefId> {
     match argument {
         Argument::Object { pointer, demand: Demand::Exclusive | Demand::Owned, .. } => pointer.trust.root(),
+        Argument::OnStack(held) => held.taken(),
         Argument::Plain
         | Argument::Callback(_)
         | Argument::Constant(_)
@@ -59,7 +84,12 @@ fn hangs_on(state: &VerifierState, argument: &Argument, object: RefId) -> bool {
     let root = match argument {
         Argument::Object { pointer, .. } => pointer.trust.root(),
         Argument::Memory(extent) => extent.root,
+        Argument::OnStack(held) => held.root(),
         Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => None,
     };
-    root.is_some_and(|root| state.refs().descends(root, object))
+    root.is_some_and(|root| {
+        // Slices hang on their dynptr, and that on what it was made of.
+        state.refs().descends(root, object)
+            || state.owner_of(root).is_some_and(|owner| state.refs().descends(owner, object))
+    })
 }

@@ -8,6 +8,7 @@ use opswap_bpf::proto::{
 };
 use opswap_bpf::{BtfType, MapId, RefId, SubprogId, TypeRef};
 
+use super::objects::{self, Held};
 use super::{Callee, Contract, global, record};
 use crate::access::argument::{Demanded, Extent, check as check_memory};
 use crate::access::{check_number_alignment, object};
@@ -41,6 +42,8 @@ pub(super) enum Argument {
     Memory(Extent),
     /// A subprogram that the callee runs.
     Callback(SubprogId),
+    /// An iterator, a dynptr or a saved interrupt state.
+    OnStack(Held),
     /// A host object.
     Object {
         /// The register.
@@ -141,9 +144,13 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         }
         ArgKind::Field(_) => Err(Reason::Unsupported { what: "special field arguments" }),
         ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
-        ArgKind::Dynptr(_) => Err(Reason::Unsupported { what: "dynptr arguments" }),
-        ArgKind::Iter { .. } => Err(Reason::Unsupported { what: "iterator arguments" }),
-        ArgKind::IrqFlag { .. } => Err(Reason::Unsupported { what: "interrupt flag arguments" }),
+        // NULL where that is legal, and otherwise judged as any other value.
+        ArgKind::Dynptr(_) if arg.null == Nullness::Nullable && readable(call.state, reg)?.is_null() => {
+            Ok(Argument::Plain)
+        }
+        ArgKind::Dynptr(kind) => objects::check_dynptr(call, index, reg, *kind),
+        ArgKind::Iter { ty, role } => objects::check_iter(call, index, reg, *ty, *role),
+        ArgKind::IrqFlag { role, class } => objects::check_irq(call, index, reg, *role, *class),
         ArgKind::Callback { .. } => check_callback(call, index, reg),
         ArgKind::OwnedObject => Err(Reason::Unsupported { what: "arguments that own any object" }),
     }
@@ -222,9 +229,6 @@ fn size_bound(call: &Call<'_>, reg: Reg, rule: SizeRule) -> Result<(u32, Option<
     let RegState::Scalar(number) = readable(call.state, reg)? else { return Err(Reason::NotANumber { reg }) };
     let value = number.value;
     let known = value.as_constant();
-    if rule == SizeRule::Constant && known.is_none() {
-        return Err(Reason::NotConstant { reg });
-    }
     if value.smin() < 0 {
         return Err(Reason::NegativeSize { reg });
     }
@@ -233,6 +237,9 @@ fn size_bound(call: &Call<'_>, reg: Reg, rule: SizeRule) -> Result<(u32, Option<
     }
     if value.umax() >= MAX_SIZE {
         return Err(Reason::UnboundedSize { reg });
+    }
+    if rule == SizeRule::Constant && known.is_none() {
+        return Err(Reason::NotConstant { reg });
     }
     Ok((u32::try_from(value.umax()).unwrap_or(u32::MAX), known))
 }

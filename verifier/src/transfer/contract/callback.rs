@@ -4,14 +4,14 @@
 //! alike end the circle, as with `may_goto`: the callee itself makes an end.
 
 use opswap_bpf::insn::Reg;
-use opswap_bpf::proto::{ArgKind, Demand, Intrinsic, Nullness};
+use opswap_bpf::proto::{ArgKind, Demand, DynptrKind, DynptrMemory, Intrinsic, Nullness};
 use opswap_bpf::{InsnIdx, MapId, SubprogId};
 
 use super::argument::Argument;
 use super::{Callee, Contract};
 use crate::host::Aliasing;
 use crate::reject::Reason;
-use crate::state::{Frame, Pointer, RegState, Region, Role, Trust, VerifierState};
+use crate::state::{Frame, Pointer, RefKind, RegState, Region, Role, Trust, VerifierState};
 use crate::subject::Subject;
 
 /// A callback about to run.
@@ -29,7 +29,15 @@ impl Entered {
             let value = state.identified(*frame.reg(reg));
             frame.set(reg, value);
         }
+        let at = frame.return_to.unwrap_or(self.start);
         state.push(frame);
+        for reg in Reg::ARGS {
+            // What the callee lends ends when the callback returns.
+            if let RegState::Pointer(pointer @ Pointer { to: Region::Dynptr(_), .. }) = *state.reg(reg) {
+                let id = state.begin(RefKind::Lent, at);
+                state.set(reg, RegState::Pointer(pointer.held(Trust::Borrowed(id))));
+            }
+        }
         state.may_goto_depth = state.may_goto_depth.saturating_add(1);
         (self.start, state)
     }
@@ -79,6 +87,8 @@ fn is_lent(argument: &Argument) -> bool {
     match argument {
         Argument::Memory(_) => true,
         Argument::Object { pointer, .. } => pointer.trust.root().is_some(),
+        // The callback may use or end the object under the callee's hands.
+        Argument::OnStack(held) => held.spot.is_some(),
         Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => false,
     }
 }
@@ -97,6 +107,7 @@ fn frame(
         | Argument::Constant(_)
         | Argument::Memory(_)
         | Argument::Callback(_)
+        | Argument::OnStack(_)
         | Argument::Object { .. } => None,
     });
     let number = state.depth().saturating_add(1);
@@ -128,6 +139,7 @@ fn given(
         ArgKind::Map { .. } => pointer(Region::MapPtr(map()?)),
         ArgKind::MapKey => pointer(Region::MapKey(map()?)),
         ArgKind::MapValue { .. } => pointer(Region::MapValue(map()?)),
+        ArgKind::Dynptr(DynptrKind::Read) => pointer(Region::Dynptr(DynptrMemory::Local)),
         ArgKind::Object { ty, demand: Demand::Trusted } => {
             RegState::Pointer(Pointer::new(Region::Object(*ty)).nullable(Nullness::NonNull))
         }

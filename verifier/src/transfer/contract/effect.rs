@@ -8,11 +8,11 @@ use opswap_bpf::proto::{
 use opswap_bpf::{InsnIdx, RefId};
 
 use super::argument::Argument;
-use super::{Contract, callback, global};
+use super::{Contract, callback, deeds, global};
 use crate::demand::Touched;
 use crate::domain::Scalar;
 use crate::reject::Reason;
-use crate::state::{Pointer, RefKind, RegState, Region, Trust, VerifierState};
+use crate::state::{Identity, Pointer, RefKind, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
 use crate::transfer::{ended_pointer, in_rcu_section};
 
@@ -130,6 +130,9 @@ pub(super) fn check(
                 }
                 RetTrust::Owned => Outcome::Acquired(pointer),
                 RetTrust::Borrowed(tie) => borrowed(&arguments, *tie, pointer),
+                RetTrust::Trusted if arguments.iter().any(deeds::guarded) => {
+                    Outcome::Value(RegState::Pointer(pointer.held(Trust::Rcu)))
+                }
                 RetTrust::Trusted => Outcome::Value(RegState::Pointer(pointer)),
                 RetTrust::Rcu => {
                     let trust = if in_rcu_section(subject, state) { Trust::Rcu } else { Trust::Untrusted };
@@ -157,6 +160,7 @@ pub(super) fn check(
                 | Argument::Callback(_)
                 | Argument::Constant(_)
                 | Argument::Memory(_)
+                | Argument::OnStack(_)
                 | Argument::Object { .. } => None,
             });
             let map =
@@ -236,6 +240,7 @@ fn constant(contract: &Contract<'_>, arguments: &[Argument], index: ArgIdx) -> R
             | Argument::Callback(_)
             | Argument::Map(_)
             | Argument::Memory(_)
+            | Argument::OnStack(_)
             | Argument::Object { .. },
         )
         | None => {
@@ -265,6 +270,10 @@ fn borrowed(arguments: &[Argument], tie: ArgIdx, pointer: Pointer) -> Outcome {
             // Borrowed from the program's own memory, which may change any time.
             None => plain(Trust::Untrusted),
         },
+        Some(Argument::OnStack(held)) => match held.lender() {
+            Some(id) => plain(Trust::Borrowed(id)),
+            None => Outcome::Value(RegState::NotInit),
+        },
         // NULL was given, or something without a life time.
         Some(Argument::Plain | Argument::Constant(_) | Argument::Callback(_)) => plain(Trust::Untrusted),
         Some(Argument::Map(_)) => plain(Trust::Trusted),
@@ -273,12 +282,19 @@ fn borrowed(arguments: &[Argument], tie: ArgIdx, pointer: Pointer) -> Outcome {
 }
 
 /// Carries out a legal call.
-pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: Checked, at: InsnIdx) {
+///
+/// Where an iterator was asked for its next element, the state goes on without one; the other, with one, comes back.
+pub(crate) fn apply(
+    subject: &Subject<'_>,
+    state: &mut VerifierState,
+    checked: Checked,
+    at: InsnIdx,
+) -> Option<Box<VerifierState>> {
     let gone = ended_pointer(subject);
     for argument in &checked.arguments {
         match argument {
             Argument::Memory(extent) => {
-                extent.apply(state);
+                extent.apply(state, gone);
                 if let Some(root) = extent.root {
                     state.end_loans(root, gone);
                 }
@@ -292,6 +308,7 @@ pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: C
                     Demand::Trusted | Demand::Rcu | Demand::Untrusted => state.end_loans(root, gone),
                 }
             }
+            Argument::OnStack(held) => deeds::apply(subject, state, *held, &checked.arguments, at, gone),
             Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => {}
         }
     }
@@ -302,7 +319,8 @@ pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: C
     }
     // Another program may run, and come back here if this is a subprogram.
     let leaves = checked.intrinsic == Some(Intrinsic::TailCall);
-    if leaves || checked.effects.contains(HelperEffects::CHANGES_PACKET) {
+    let moved = deeds::moves_packet(checked.intrinsic, &checked.arguments);
+    if leaves || moved || checked.effects.contains(HelperEffects::CHANGES_PACKET) {
         state.end_packet(gone);
     }
     for reg in [Reg::R0].into_iter().chain(Reg::ARGS) {
@@ -329,16 +347,25 @@ pub(crate) fn apply(subject: &Subject<'_>, state: &mut VerifierState, checked: C
         Some(Intrinsic::RcuReadLock) => state.sections.rcu = state.sections.rcu.saturating_add(1),
         Some(Intrinsic::RcuReadUnlock) => {
             state.sections.rcu = state.sections.rcu.saturating_sub(1);
-            state.update(|reg| match reg {
-                RegState::Pointer(pointer) if pointer.trust == Trust::Rcu => {
-                    let ended = pointer.held(Trust::Untrusted).nullable(Nullness::NonNull);
-                    Some(RegState::Pointer(ended))
-                }
-                RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
-            });
+            state.leave_rcu(gone);
         }
         Some(Intrinsic::PreemptDisable) => state.sections.preempt = state.sections.preempt.saturating_add(1),
         Some(Intrinsic::PreemptEnable) => state.sections.preempt = state.sections.preempt.saturating_sub(1),
         _ => {}
     }
+    let mut more = deeds::advance(state, &checked.arguments);
+    if let Some(more) = &mut more {
+        let element = *more.reg(Reg::R0);
+        if let RegState::Pointer(pointer) = element {
+            let found = Pointer { null: Nullness::NonNull, id: Identity::NONE, ..pointer };
+            more.set(Reg::R0, RegState::Pointer(found));
+        }
+    }
+    if checked.arguments.iter().any(deeds::advances) {
+        if let Some(Trust::Owned(id)) = state.reg(Reg::R0).as_pointer().map(|pointer| pointer.trust) {
+            state.end(id, gone);
+        }
+        state.set(Reg::R0, RegState::constant(0));
+    }
+    more
 }

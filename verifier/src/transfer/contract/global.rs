@@ -88,6 +88,7 @@ fn root(argument: &Argument) -> Option<RefId> {
     match argument {
         Argument::Object { pointer, .. } => pointer.trust.root(),
         Argument::Memory(extent) => extent.root,
+        Argument::OnStack(held) => held.lender().or(held.root()),
         Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => None,
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn check(
         | Region::Memory { .. }
         | Region::Packet { .. }
         | Region::PacketEnd
+        | Region::Dynptr(_)
         | Region::Func(_) => false,
     };
     if !fits {
@@ -82,7 +83,7 @@ pub(super) fn check_reserved(call: &Call<'_>, reg: Reg) -> Result<Argument, Reas
     match pointer.trust {
         Trust::Owned(_) => Ok(Argument::Object { reg, pointer: *pointer, demand: Demand::Owned }),
         Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) | Trust::Rcu | Trust::Borrowed(_) => {
-            Err(Reason::NotOwned { name: call.contract.name.to_owned(), reg })
+            Err(wrong())
         }
     }
 }
