@@ -18,6 +18,8 @@ use opswap_bpf::{
 use opswap_verifier::Host;
 use opswap_verifier::host::Unavailable;
 
+use crate::lab_objects;
+
 const NON_NULL: Nullness = Nullness::NonNull;
 const NULLABLE: Nullness = Nullness::Nullable;
 
@@ -25,7 +27,7 @@ const NULLABLE: Nullness = Nullness::Nullable;
 pub(crate) struct Lab {
     btf: Btf,
     kfuncs: Vec<KfuncProto>,
-    helpers: [HelperProto; 2],
+    helpers: [HelperProto; 3],
     entries: Vec<EntryProto>,
     fields: Vec<(BtfId, FieldPolicy)>,
     flow: BtfId,
@@ -86,6 +88,9 @@ impl Lab {
         let flow = btf.push(strukt("flow", 56, members));
         let plain = |access| FieldPolicy { access, pointer: PointerPolicy::Untrusted };
         let pointer = |pointer| FieldPolicy { access: FieldAccess::ReadOnly, pointer };
+        let words = |count| (0..count).map(|at| member("opaque", u64_, 8 * at)).collect();
+        let peers = btf.push(strukt("bpf_iter_peers", 16, words(2)));
+        let num = btf.push(strukt("bpf_iter_num", 8, words(1)));
         let policies = [
             plain(FieldAccess::ReadWrite),
             plain(FieldAccess::ReadWrite),
@@ -99,10 +104,12 @@ impl Lab {
         ];
         let fields = policies.into_iter().map(|policy| (flow, policy)).collect();
         let types = Types { flow, peer, packet, inner };
+        let mut kfuncs = kfuncs(&types);
+        kfuncs.extend(lab_objects::kfuncs(&lab_objects::Types { peer, packet, peers, num }));
         Self {
             btf,
-            kfuncs: kfuncs(&types),
-            helpers: [lookup(), update()],
+            kfuncs,
+            helpers: [lookup(), update(), lab_objects::from_mem()],
             entries: entries(&types),
             fields,
             flow,
@@ -318,6 +325,9 @@ fn maps() -> Vec<Arc<MapProto>> {
 
 impl Names for Lab {
     fn call(&self, name: &str) -> Option<CallTarget> {
+        if let Some(helper) = self.helpers.iter().find(|helper| helper.name == name) {
+            return Some(CallTarget::Helper(helper.id));
+        }
         let at = self.kfuncs.iter().position(|kfunc| kfunc.name == name)?;
         Some(CallTarget::Kfunc { id: KfuncId(u32::try_from(at).ok()?), module: 0 })
     }

@@ -5,6 +5,7 @@ mod examples;
 mod frames;
 mod globals;
 mod lab;
+mod lab_objects;
 mod reports;
 mod soundness;
 mod verdicts;

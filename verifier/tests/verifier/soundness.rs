@@ -74,6 +74,7 @@ impl Watcher<'_> {
                 | Region::Packet { .. }
                 | Region::PacketEnd
                 | Region::Record { .. }
+                | Region::Dynptr(_)
                 | Region::Func(_) => panic!("no such pointer is given: {pointer:?}"),
             },
         };
