@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `reason` | [`Reason`]: every cause with its code, category, errno and advice, as one table |
 //! | `prototype` | what is wrong with the prototype of a global function |
+//! | `about` | the register that a cause is about |
 //! | `wording` | the classic one-line text of every cause |
 //!
 //! `Display` writes the classic line; `{:#}` writes the whole report (`crate::report`).
 
+mod about;
 mod examples;
 mod prototype;
 mod reason;

@@ -110,6 +110,7 @@ fn contains(abstract_value: &RegState, concrete: u64) -> bool {
                 | Region::MapKey(_)
                 | Region::Object(_)
                 | Region::Func(_)
+                | Region::Dynptr(_)
                 | Region::Packet { .. }
                 | Region::PacketEnd
                 | Region::Record { .. } => return false,

@@ -45,10 +45,10 @@ pub(super) fn check(
 /// Only a result that may be NULL tells a program that an iterator has no more elements.
 fn check_next(contract: &Contract<'_>) -> Result<(), Reason> {
     let next = contract.args.iter().any(|arg| matches!(arg.kind, ArgKind::Iter { role: IterRole::Next, .. }));
-    let pointer = match contract.ret.kind {
-        RetKind::Object { .. } | RetKind::Memory { .. } | RetKind::Record { .. } | RetKind::MapValue => true,
-        _ => false,
-    };
+    let pointer = matches!(
+        contract.ret.kind,
+        RetKind::Object { .. } | RetKind::Memory { .. } | RetKind::Record { .. } | RetKind::MapValue
+    );
     if next && !(pointer && contract.ret.null == Nullness::Nullable) {
         return Err(Reason::Internal {
             what: "the next element of an iterator is no pointer that may be NULL",
@@ -70,6 +70,10 @@ fn check_slice(subject: &Subject<'_>, contract: &Contract<'_>, arguments: &[Argu
         return Err(Reason::Unsupported { what: "slices that may be copied to the stack" });
     }
     Ok(())
+}
+
+fn memory_root(argument: &Argument) -> Option<RefId> {
+    if let Argument::Memory(extent) = argument { extent.root } else { None }
 }
 
 fn constructs(argument: &Argument, memory: DynptrMemory) -> bool {
@@ -129,10 +133,7 @@ pub(super) fn apply(
             let Some(spot) = held.spot else { return };
             let owner = match memory {
                 DynptrMemory::Host => lender(subject, arguments).ok().flatten(),
-                DynptrMemory::Local => arguments.iter().find_map(|argument| match argument {
-                    Argument::Memory(extent) => extent.root,
-                    _ => None,
-                }),
+                DynptrMemory::Local => arguments.iter().find_map(memory_root),
                 DynptrMemory::Ringbuf | DynptrMemory::Skb | DynptrMemory::SkbMeta | DynptrMemory::Xdp => None,
             };
             construct(state, spot, memory, owner, at, gone);
@@ -180,23 +181,29 @@ fn place(state: &mut VerifierState, spot: Spot, kind: ObjectKind) {
     }
 }
 
+/// The iterator that the call asks for its next element.
+fn advanced(argument: &Argument) -> Option<(Spot, Iter)> {
+    if let Argument::OnStack(Held { spot: Some(spot), deed: Deed::Advance(iter) }) = argument {
+        Some((*spot, *iter))
+    } else {
+        None
+    }
+}
+
 /// Whether the call asks an iterator for its next element.
 pub(super) fn advances(argument: &Argument) -> bool {
-    matches!(argument, Argument::OnStack(Held { deed: Deed::Advance(_), .. }))
+    advanced(argument).is_some()
 }
 
 /// Whether that element is protected by an RCU read-side section.
 pub(super) fn guarded(argument: &Argument) -> bool {
-    matches!(argument, Argument::OnStack(Held { deed: Deed::Advance(iter), .. }) if iter.guard == Guard::Rcu)
+    advanced(argument).is_some_and(|(_, iter)| iter.guard == Guard::Rcu)
 }
 
 /// After `next`, whose result stands in `R0`: the given state becomes that of an iterator without more elements, and the
 /// state in which there was another comes back, if there may be one.
 pub(super) fn advance(state: &mut VerifierState, arguments: &[Argument]) -> Option<Box<VerifierState>> {
-    let (spot, iter) = arguments.iter().find_map(|argument| match argument {
-        Argument::OnStack(Held { spot, deed: Deed::Advance(iter) }) => Some(((*spot)?, *iter)),
-        _ => None,
-    })?;
+    let (spot, iter) = arguments.iter().find_map(advanced)?;
     let more = iter.depth().map(|(_, depth)| {
         let mut more = state.clone();
         let progress = Progress::Active { depth: depth.saturating_add(1) };
@@ -215,11 +222,11 @@ fn change(state: &mut VerifierState, spot: Spot, iter: Iter) {
 
 /// The dynptr through which a call writes, if it is over a packet that may move then.
 pub(super) fn moves_packet(intrinsic: Option<Intrinsic>, arguments: &[Argument]) -> bool {
-    let packet = |argument: &Argument| match argument {
-        Argument::OnStack(Held { deed: Deed::Read(dynptr) | Deed::Change(dynptr), .. }) => {
-            matches!(dynptr.memory, DynptrMemory::Skb | DynptrMemory::SkbMeta)
-        }
-        _ => false,
+    let packet = |argument: &Argument| {
+        let Argument::OnStack(Held { deed: Deed::Read(dynptr) | Deed::Change(dynptr), .. }) = argument else {
+            return false;
+        };
+        matches!(dynptr.memory, DynptrMemory::Skb | DynptrMemory::SkbMeta)
     };
     intrinsic == Some(Intrinsic::DynptrWrite) && arguments.iter().any(packet)
 }

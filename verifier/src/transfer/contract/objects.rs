@@ -317,10 +317,8 @@ fn source(call: &Call<'_>, of: ArgIdx) -> Result<Dynptr, Reason> {
         return Err(wrong);
     }
     let reg = call.registers.get(index).copied().flatten().ok_or(wrong.clone())?;
-    match check_dynptr(call, index, reg, DynptrKind::Read)? {
-        Argument::OnStack(Held { deed: Deed::Read(dynptr), .. }) => Ok(dynptr),
-        _ => Err(wrong),
-    }
+    let found = check_dynptr(call, index, reg, DynptrKind::Read)?;
+    if let Argument::OnStack(Held { deed: Deed::Read(dynptr), .. }) = found { Ok(dynptr) } else { Err(wrong) }
 }
 
 /// A saved interrupt state.
