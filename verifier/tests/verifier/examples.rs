@@ -9,6 +9,9 @@ use opswap_verifier::{Limits, Rejection, verify_with};
 
 use crate::lab::Lab;
 
+/// Why codes about objects on the stack have none.
+const OBJECTS: &str = "the small host of the examples keeps no objects on the stack";
+
 /// Codes without an example, and why.
 const WITHOUT: &[(&str, &str)] = &[
     ("OSW0105", "the small host lends no read-only memory"),
@@ -57,6 +60,19 @@ const WITHOUT: &[(&str, &str)] = &[
     ("OSW0462", "functions in text have no BTF prototype"),
     ("OSW0660", "functions in text have no BTF prototype"),
     ("OSW0760", "Linux only: a hook that is disabled"),
+    ("OSW0150", OBJECTS),
+    ("OSW0350", OBJECTS),
+    ("OSW0351", OBJECTS),
+    ("OSW0352", OBJECTS),
+    ("OSW0353", OBJECTS),
+    ("OSW0450", OBJECTS),
+    ("OSW0451", OBJECTS),
+    ("OSW0452", OBJECTS),
+    ("OSW0453", OBJECTS),
+    ("OSW0454", OBJECTS),
+    ("OSW0455", OBJECTS),
+    ("OSW0456", OBJECTS),
+    ("OSW0650", OBJECTS),
     ("OSW0901", "a bug"),
 ];
 
