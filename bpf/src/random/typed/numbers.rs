@@ -190,7 +190,10 @@ impl Body<'_> {
             self.copy(copy, number);
         }
         let max = self.rng.pick(&[3, 7, 8, 15, 24, 31, 63, 255]);
-        let around = self.guard(number, max);
+        let around = match self.rng.percent(20) {
+            true => self.guard_at_distance(number, max),
+            false => self.guard(number, max),
+        };
         let before = self.frame;
         let What::Number { link, .. } = before.get(number).what else { return };
         let limit = u64::from(max.cast_unsigned());
@@ -209,6 +212,27 @@ impl Body<'_> {
             self.land(slot);
         }
         self.frame = self.frame.meet(&before);
+    }
+
+    /// The same through a copy at a constant distance, above or below.
+    fn guard_at_distance(&mut self, number: Reg, max: i32) -> Vec<usize> {
+        let copy = self.destination();
+        if copy == number {
+            return self.guard(number, max);
+        }
+        self.copy(copy, number);
+        let by = self.rng.pick(&[1, 2, 4, 7, 16, 100]);
+        let width = if self.rng.percent(80) { Width::W64 } else { Width::W32 };
+        let op = if self.rng.percent(70) { AluOp::Add } else { AluOp::Sub };
+        self.push(Insn::Alu { op, width, dst: copy, src: Src::Imm(by) });
+        self.frame.set(copy, Held::number(u64::MAX));
+        let (least, most) = if op == AluOp::Add { (by, max + by) } else { (-by, max - by) };
+        let (below, above) = if op == AluOp::Add { (JmpOp::Lt, JmpOp::Gt) } else { (JmpOp::Slt, JmpOp::Sgt) };
+        let first = self.here();
+        let jump = |op, imm| Insn::Branch { op, width: Width::W64, dst: copy, src: Src::Imm(imm), offset: 0 };
+        self.push(jump(above, most));
+        self.push(jump(below, least));
+        (first..self.here()).collect()
     }
 
     /// Jumps that are taken when a number is above `max`.
