@@ -66,6 +66,17 @@ fn section(section: Section) -> &'static str {
     }
 }
 
+fn no_helper(f: &mut fmt::Formatter<'_>, id: u32, name: &str, why: Unavailable) -> fmt::Result {
+    match why {
+        Unavailable::Unknown => write!(f, "invalid func unknown#{id}"),
+        Unavailable::WrongProgramKind => write!(f, "program of this type cannot use helper {name}#{id}"),
+        Unavailable::WrongTarget => f.write_str("helper call is not allowed in probe"),
+        Unavailable::NeedsGpl => {
+            f.write_str("cannot call GPL-restricted function from non-GPL compatible program")
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(written) = self.packets(f).or_else(|| self.globals(f)).or_else(|| self.objects(f)) {
@@ -390,16 +401,7 @@ impl Reason {
                     f.write_str("cannot call kernel function from non-GPL compatible program")
                 }
             },
-            Self::HelperUnavailable { id, name, unavailable } => match unavailable {
-                Unavailable::Unknown => write!(f, "invalid func unknown#{}", id.0),
-                Unavailable::WrongProgramKind => {
-                    write!(f, "program of this type cannot use helper {name}#{}", id.0)
-                }
-                Unavailable::WrongTarget => f.write_str("helper call is not allowed in probe"),
-                Unavailable::NeedsGpl => {
-                    f.write_str("cannot call GPL-restricted function from non-GPL compatible program")
-                }
-            },
+            Self::HelperUnavailable { id, name, unavailable } => no_helper(f, id.0, name, *unavailable),
             Self::NotAFunction { arg } => write!(f, "arg{arg} expected pointer to func"),
             Self::ReturnValue { fault, min, max } | Self::CallbackReturn { fault, min, max } => match fault {
                 ReturnFault::NotANumber { kind } => {
