@@ -238,7 +238,7 @@ fn bpftool_reads_what_is_written() {
         .into_iter()
         .find(|path| std::path::Path::new(path).exists())
     else {
-        eprintln!("SKIPPED: bpftool is not installed");
+        opswap_skips::skipped("bpftool is not installed");
         return;
     };
     for (btf, at) in well_formed(0..40).iter().zip(0..) {

@@ -9,7 +9,7 @@ const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 #[test]
 fn vmlinux_round_trips() {
     let Ok(bytes) = std::fs::read(VMLINUX) else {
-        eprintln!("SKIPPED: {VMLINUX} cannot be read");
+        opswap_skips::skipped(format_args!("{VMLINUX} cannot be read"));
         return;
     };
     let start = Instant::now();

@@ -16,7 +16,7 @@ fn vectors() -> Option<PathBuf> {
     if folder.join("encoded.jsonl").is_file() {
         return Some(folder);
     }
-    println!("skipped: no conformance vectors in {}, n=0", folder.display());
+    opswap_skips::skipped(format_args!("no conformance vectors in {}", folder.display()));
     None
 }
 

@@ -16,7 +16,7 @@ fn vectors() -> Option<String> {
     let folder = std::env::var_os("OPSWAP_CONFORMANCE_DIR").map_or_else(beside, PathBuf::from);
     let text = std::fs::read_to_string(folder.join("encoded.jsonl")).ok();
     if text.is_none() {
-        println!("skipped: no conformance vectors in {}, n=0", folder.display());
+        opswap_skips::skipped(format_args!("no conformance vectors in {}", folder.display()));
     }
     text
 }

@@ -64,7 +64,7 @@ fn data_is_for_linux_only() {
 fn a_kernels_program_runs_on_a_packet() {
     let clang = Path::new("/usr/bin/clang-19");
     if !clang.exists() || !Path::new("/sys/kernel/btf/vmlinux").exists() {
-        eprintln!("skipped: clang-19 or the running kernel's types are missing");
+        opswap_skips::skipped("clang-19 or the running kernel's types are missing");
         return;
     }
     let dir = std::env::temp_dir().join(format!("opswap-run-{}", std::process::id()));

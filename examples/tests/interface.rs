@@ -101,7 +101,7 @@ char _license[] SEC("license") = "Dual MIT/GPL";
 #[test]
 fn a_program_written_against_the_generated_header_is_accepted() {
     if Command::new("clang-19").arg("--version").output().is_err() {
-        println!("skipped: clang-19 is not installed");
+        opswap_skips::skipped("clang-19 is not installed");
         return;
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated-header");

@@ -27,7 +27,7 @@ fn loaded_sections(file: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn committed_objects_are_what_the_sources_compile_to() {
     if Command::new(CLANG).arg("--version").output().is_err() {
-        println!("skipped: {CLANG} is not installed");
+        opswap_skips::skipped(format_args!("{CLANG} is not installed"));
         return;
     }
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bpf-objects");

@@ -28,7 +28,7 @@ fn named(section: &str) -> ProgramKind {
 #[test]
 fn every_word_of_a_set_is_a_helper() {
     let Some(linux) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     let contexts = Contexts::read(linux.types()).expect("the table is well formed");
@@ -79,7 +79,7 @@ fn helpers_are_granted_by_kind() {
 #[test]
 fn prototypes_come_from_the_running_kernel() {
     let Some(linux) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     for (section, args) in [("tp_btf/sched_switch", 4), ("fentry/do_unlinkat", 2), ("fexit/do_unlinkat", 3)] {

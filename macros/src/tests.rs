@@ -118,7 +118,7 @@ fn expansions_are_the_expected_ones_and_small() {
         // A derive adds to the item, an attribute emits it: cut it off in front.
         let added = whole.find("const _ : ()").map_or("", |at| &whole[at..]);
         let (Some(item), Some(added)) = (formatted(item), formatted(added)) else {
-            println!("skipped: there is no rustfmt");
+            opswap_skips::skipped("there is no rustfmt");
             return;
         };
         let lines = added.lines().count();

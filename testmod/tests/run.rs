@@ -118,7 +118,7 @@ fn the_socket_listens() {
 #[test]
 fn the_committed_object_is_what_its_source_compiles_to() {
     if Command::new("clang-19").arg("--version").output().is_err() {
-        println!("skipped: clang-19 is not installed");
+        opswap_skips::skipped("clang-19 is not installed");
         return;
     }
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("testmod-bpf");

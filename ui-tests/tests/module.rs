@@ -228,7 +228,7 @@ fn what_is_no_module_is_refused() {
 #[test]
 fn the_committed_objects_are_what_their_sources_compile_to() {
     if Command::new("clang-19").arg("--version").output().is_err() {
-        println!("skipped: clang-19 is not installed");
+        opswap_skips::skipped("clang-19 is not installed");
         return;
     }
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("module-bpf");

@@ -16,10 +16,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("examples", &["runtime"]),
     ("ui-tests", &["runtime"]),
     ("testmod", &["runtime"]),
+    ("skips", &[]),
 ];
 
 /// Crates that forbid unsafe code altogether.
-const FORBID_UNSAFE: &[&str] = &["bpf", "macros", "verifier", "linux"];
+const FORBID_UNSAFE: &[&str] = &["bpf", "macros", "verifier", "linux", "skips"];
 
 /// The only files of libraries and tools that may contain unsafe code.
 const UNSAFE_FILES: &[&str] = &[
@@ -187,6 +188,19 @@ fn unsafe_code_is_forbidden_where_the_design_says_so() {
             lib.contains("#![forbid(unsafe_code)]"),
             "{folder}/src/lib.rs: `#![forbid(unsafe_code)]` is missing"
         );
+    }
+}
+
+/// What `println!` prints in a test that passes is never seen.
+#[test]
+fn tests_that_are_skipped_say_so_past_the_harness() {
+    let tests = all_rust_files().into_iter().filter(|path| relative(path).contains("/tests"));
+    for path in tests {
+        let text = read(&path).to_lowercase();
+        let silent = text.lines().position(|line| line.contains("println!(\"skipped"));
+        if let Some(line) = silent {
+            panic!("{}:{}: call opswap_skips::skipped instead", relative(&path), line + 1);
+        }
     }
 }
 

@@ -42,7 +42,7 @@ fn run(row: &Value) -> Result<(), String> {
 #[test]
 fn conformance_vectors() {
     let Some(text) = vectors() else {
-        println!("SKIPPED: no encoded.jsonl in OPSWAP_CONFORMANCE_DIR nor in ../shared/conformance");
+        opswap_skips::skipped("no encoded.jsonl in OPSWAP_CONFORMANCE_DIR nor in ../shared/conformance");
         return;
     };
     let mut failures = Vec::new();

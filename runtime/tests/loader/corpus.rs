@@ -31,11 +31,11 @@ impl Resolve for Kernel {
 #[test]
 fn foreign_objects_are_read_or_refused() {
     let Some(folder) = std::env::var_os("OPSWAP_OBJECTS_DIR") else {
-        eprintln!("SKIPPED: OPSWAP_OBJECTS_DIR names no folder of objects");
+        opswap_skips::skipped("OPSWAP_OBJECTS_DIR names no folder of objects");
         return;
     };
     let Ok(vmlinux) = std::fs::read("/sys/kernel/btf/vmlinux") else {
-        eprintln!("SKIPPED: the kernel shows no BTF");
+        opswap_skips::skipped("the kernel shows no BTF");
         return;
     };
     let kernel = Kernel(Btf::parse(&vmlinux).expect("the kernel's BTF is well formed"));

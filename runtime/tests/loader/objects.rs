@@ -26,7 +26,7 @@ fn committed_objects_match_their_sources() {
     let clang = std::env::var("CLANG").unwrap_or_else(|_| "clang-19".into());
     let version = Command::new(&clang).arg("--version").output();
     if !version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("version 19.")) {
-        eprintln!("SKIPPED: {clang} (version 19) is not installed");
+        opswap_skips::skipped(format_args!("{clang} (version 19) is not installed"));
         return;
     }
     let objects = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects");

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use opswap::{BpfCell, Dynptr, DynptrError, Errno, RunError, Uninit, kfunc};
 
-use crate::lab::{load, refusal, stack_objects, value, with_map};
+use crate::lab::{load, refusal, value, with_map};
 
 static CELLS: LazyLock<[BpfCell<u8>; 8]> = LazyLock::new(Default::default);
 static CONSTANT: [u8; 4] = *b"read";
@@ -69,9 +69,6 @@ const D: &str = "r1 = r10\nr1 += -16";
 
 #[test]
 fn memory_of_the_host() {
-    if !stack_objects() {
-        return;
-    }
     let text = format!("{MAKE}\n{D}\nr2 = 3\nr3 = 42\ncall dynptr_set\n{D}\ncall dynptr_sum\nexit");
     assert_eq!(value(&text), 42);
     assert_eq!(CELLS[3].get(), 42);
@@ -82,9 +79,6 @@ fn memory_of_the_host() {
 
 #[test]
 fn constant_memory_is_not_written() {
-    if !stack_objects() {
-        return;
-    }
     let make = MAKE.replace("dynptr_static", "dynptr_constant");
     assert_eq!(
         value(&format!("{make}\n{D}\ncall dynptr_sum\nexit")),
@@ -96,9 +90,6 @@ fn constant_memory_is_not_written() {
 
 #[test]
 fn a_dynptr_that_was_not_made_is_one_to_nothing() {
-    if !stack_objects() {
-        return;
-    }
     let make = MAKE.replace("dynptr_static", "dynptr_forgotten");
     assert_eq!(value(&format!("{make}\n{D}\ncall dynptr_len\nexit")), 0);
     assert_eq!(value(&format!("{make}\n{D}\ncall dynptr_sum\nexit")), 0);
@@ -106,18 +97,12 @@ fn a_dynptr_that_was_not_made_is_one_to_nothing() {
 
 #[test]
 fn an_optional_dynptr() {
-    if !stack_objects() {
-        return;
-    }
     assert_eq!(value("r1 = 0\ncall dynptr_maybe\nexit"), 99);
     assert_eq!(value(&format!("{MAKE}\n{D}\ncall dynptr_maybe\nexit")), 8);
 }
 
 #[test]
 fn a_dynptr_is_not_the_programs() {
-    if !stack_objects() {
-        return;
-    }
     let attacks = [
         "*(u64 *)(r10 - 16) = 4096",
         "*(u8 *)(r10 - 1) = 1",
@@ -136,9 +121,6 @@ fn a_dynptr_is_not_the_programs() {
 
 #[test]
 fn the_same_dynptr_twice_ends_the_run_or_is_refused() {
-    if !stack_objects() {
-        return;
-    }
     let text = format!("{MAKE}\n{D}\nr2 = r1\ncall dynptr_swap\nr0 = 0\nexit");
     if let Ok(program) = load(&text) {
         let result = program.run(&mut [0; crate::lab::SIZE]);
@@ -157,9 +139,6 @@ fn the_same_dynptr_twice_ends_the_run_or_is_refused() {
 
 #[test]
 fn memory_of_a_map() {
-    if !stack_objects() {
-        return;
-    }
     let text = "
         r1 = map_value[0]
         r6 = r1
@@ -200,9 +179,6 @@ fn memory_of_a_map() {
 
 #[test]
 fn the_helpers_copy_and_lend() {
-    if !stack_objects() {
-        return;
-    }
     let text = "
         r1 = map_value[0]
         r6 = r1

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use opswap::{IrqFlag, Uninit, kfunc};
 
-use crate::lab::{refusal, stack_objects, value};
+use crate::lab::{refusal, value};
 
 thread_local! {
     static LEVEL: Cell<u64> = const { Cell::new(0) };
@@ -30,9 +30,6 @@ const RESTORE: &str = "r1 = r10\nr1 += -8\ncall level_restore";
 
 #[test]
 fn what_was_saved_is_restored() {
-    if !stack_objects() {
-        return;
-    }
     LEVEL.set(0);
     let text = format!("{RAISE}\ncall level\nr6 = r0\n{RESTORE}\ncall level\nr0 <<= 8\nr0 |= r6\nexit");
     assert_eq!(value(&text), 3);
@@ -41,9 +38,6 @@ fn what_was_saved_is_restored() {
 
 #[test]
 fn a_flag_is_not_the_programs() {
-    if !stack_objects() {
-        return;
-    }
     for attack in ["*(u64 *)(r10 - 8) = 7", "r0 = *(u64 *)(r10 - 8)", RAISE] {
         refusal(&format!("{RAISE}\n{attack}\n{RESTORE}\nr0 = 0\nexit"));
     }
@@ -51,9 +45,6 @@ fn a_flag_is_not_the_programs() {
 
 #[test]
 fn every_flag_is_restored_the_last_one_first() {
-    if !stack_objects() {
-        return;
-    }
     refusal(&format!("{RAISE}\nr0 = 0\nexit"));
     refusal(&format!("{RESTORE}\nr0 = 0\nexit"));
     let other = |text: &str| text.replace("-8", "-16");

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use opswap::{Btf, Errno, Iter, KRef, RunError, Uninit, kfunc, kfunc_iter};
 
-use crate::lab::{load, refusal, run, stack_objects, value};
+use crate::lab::{load, refusal, run, value};
 
 thread_local! {
     /// Objects and iterators that were made and not dropped.
@@ -195,9 +195,6 @@ fn jit(text: &str) -> Result<u64, RunError> {
 
 #[test]
 fn an_iterator_by_hand() {
-    if !stack_objects() {
-        return;
-    }
     assert_eq!(value(&sum("testmod_seq", "r2 = 7\nr3 = 3", WORD, 16)), 21);
     // A state that could not be made is empty, and must be destroyed all the same.
     assert_eq!(value(&sum("testmod_seq", "r2 = 7\nr3 = -1", WORD, 16)), 0);
@@ -205,9 +202,6 @@ fn an_iterator_by_hand() {
 
 #[test]
 fn other_functions_look_at_a_state() {
-    if !stack_objects() {
-        return;
-    }
     let text = "
         r1 = r10
         r1 += -16
@@ -229,9 +223,6 @@ fn other_functions_look_at_a_state() {
 
 #[test]
 fn rust_iterators() {
-    if !stack_objects() {
-        return;
-    }
     assert_eq!(jit(&sum("numbers", "r2 = 1\nr3 = 5", WORD, 8)), Ok(1 + 2 + 3 + 4));
     assert_eq!(ALIVE.get(), 0);
     let words = 8 * opswap::__private::iter_words::<std::ops::Range<u32>>();
@@ -243,9 +234,6 @@ fn rust_iterators() {
 
 #[test]
 fn a_panic_in_next_ends_the_run_and_drops_the_iterator() {
-    if !stack_objects() {
-        return;
-    }
     for result in run(&sum("panics", "r2 = 1", "r1 = 1", 8)) {
         let Err(RunError::KfuncPanicked { kfunc, message }) = result else { panic!("{result:?}") };
         assert_eq!((kfunc.as_str(), message.as_str()), ("bpf_iter_panics_next", "at the third"));
@@ -255,9 +243,6 @@ fn a_panic_in_next_ends_the_run_and_drops_the_iterator() {
 
 #[test]
 fn a_panic_in_drop_ends_the_run() {
-    if !stack_objects() {
-        return;
-    }
     for result in run(&sum("panics", "r2 = 2", "r1 = 1", 8)) {
         let Err(RunError::KfuncPanicked { kfunc, message }) = result else { panic!("{result:?}") };
         assert_eq!((kfunc.as_str(), message.as_str()), ("bpf_iter_panics_destroy", "dropped"));
@@ -267,9 +252,6 @@ fn a_panic_in_drop_ends_the_run() {
 
 #[test]
 fn a_run_that_ends_early_drops_its_iterators() {
-    if !stack_objects() {
-        return;
-    }
     // The second iterator panics while the first is under way, and an object is owned.
     let text = "
         r1 = 5
@@ -310,9 +292,6 @@ fn a_run_that_ends_early_drops_its_iterators() {
 
 #[test]
 fn an_iterator_without_an_end_ends_the_run() {
-    if !stack_objects() {
-        return;
-    }
     let program = load(&sum("endless", "", "r1 = 1", 8)).expect("the verifier counts on an end");
     let result = program.run(&mut [0; crate::lab::SIZE]);
     assert!(matches!(result, Err(RunError::EndlessIterator { .. })), "{result:?}");
@@ -320,9 +299,6 @@ fn an_iterator_without_an_end_ends_the_run() {
 
 #[test]
 fn a_state_passed_twice_ends_the_run() {
-    if !stack_objects() {
-        return;
-    }
     let text = "
         r1 = r10
         r1 += -16
@@ -347,9 +323,6 @@ fn a_state_passed_twice_ends_the_run() {
 
 #[test]
 fn a_state_is_the_hosts_alone() {
-    if !stack_objects() {
-        return;
-    }
     let between = |attack: &str| {
         format!(
             "
@@ -384,9 +357,6 @@ fn a_state_is_the_hosts_alone() {
 
 #[test]
 fn states_must_be_made_and_destroyed() {
-    if !stack_objects() {
-        return;
-    }
     let leak = "
         r1 = r10
         r1 += -8
@@ -408,9 +378,6 @@ fn states_must_be_made_and_destroyed() {
 
 #[test]
 fn an_item_is_the_iterators_until_it_goes_on() {
-    if !stack_objects() {
-        return;
-    }
     let around = |last: &str| {
         format!(
             "

@@ -99,13 +99,3 @@ pub(crate) fn refusal(text: &str) -> String {
         Err(refusal) => refusal,
     }
 }
-
-/// Whether the verifier knows objects on the stack; the tests of their kfuncs are skipped where it does not.
-pub(crate) fn stack_objects() -> bool {
-    let known = !load("r1 = r10\nr1 += -16\ncall dynptr_static\nr0 = 0\nexit")
-        .is_err_and(|refusal| refusal.contains("dynptr arguments"));
-    if !known {
-        println!("skipped: the verifier does not know objects on the stack");
-    }
-    known
-}

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 
 use opswap::{Btf, CallSite, Dynptr, kfunc};
 
-use crate::lab::{load, refusal, stack_objects, value};
+use crate::lab::{load, refusal, value};
 
 /// Numbers only, as `struct prog_test_pass1`.
 #[derive(Btf)]
@@ -210,18 +210,12 @@ fn what_cannot_be_owned_cannot_be_called() {
 
 #[test]
 fn dynptrs_by_the_kernels_rules() {
-    if !stack_objects() {
-        return;
-    }
     let refusal = refusal("r1 = 0\nr2 = 0\ncall raw_dynptr\nr0 = 0\nexit");
     assert!(refusal.contains("dynptr") || refusal.contains("NULL"), "{refusal}");
 }
 
 #[test]
 fn an_iterator_by_the_kernels_rules() {
-    if !stack_objects() {
-        return;
-    }
     let text = |count: i32| {
         format!(
             "
