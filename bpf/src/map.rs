@@ -84,6 +84,27 @@ impl MapKind {
         Self::Arena,
     ];
 
+    /// Whether values of such maps may hold the field.
+    pub fn may_hold(self, field: &SpecialField) -> bool {
+        let array_or_hash = matches!(self, Self::Hash | Self::LruHash | Self::Array);
+        let storage =
+            matches!(self, Self::SkStorage | Self::InodeStorage | Self::TaskStorage | Self::CgrpStorage);
+        let percpu = matches!(self, Self::PercpuHash | Self::LruPercpuHash | Self::PercpuArray);
+        match field {
+            SpecialField::SpinLock | SpecialField::ResSpinLock => {
+                storage || matches!(self, Self::Hash | Self::Array | Self::CgroupStorage)
+            }
+            SpecialField::Timer
+            | SpecialField::Workqueue
+            | SpecialField::ListHead { .. }
+            | SpecialField::RbRoot { .. } => array_or_hash,
+            SpecialField::Kptr { kind: KptrKind::User, .. } => self == Self::TaskStorage,
+            SpecialField::Kptr { .. } | SpecialField::Refcount => array_or_hash || percpu || storage,
+            // They make sense in allocated objects only; in values nobody uses them.
+            SpecialField::ListNode | SpecialField::RbNode => true,
+        }
+    }
+
     /// The kind with this number.
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL.get(number as usize).copied()

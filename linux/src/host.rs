@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::Size;
-use opswap_bpf::map::MapKind;
+use opswap_bpf::map::{MapKind, SpecialField};
 use opswap_bpf::proto::{
     ArgKind, ContextLayout, Demand, FieldPolicy, MemAccess, PacketRules, RecordProto, RetKind, RetTrust,
     ReturnRule,
@@ -36,6 +36,25 @@ const D_PATH_TARGETS: [&str; 9] = [
     "dentry_open",
     "vfs_getattr",
     "filp_close",
+];
+
+/// Types whose objects end only after an RCU grace period.
+const RCU_KPTRS: [&str; 5] =
+    ["prog_test_ref_kfunc", "cgroup", "bpf_cpumask", "task_struct", "bpf_crypto_ctx"];
+/// Programs that may run anywhere, also where a lock that they wait for is held.
+const TRACING: [&str; 12] = [
+    "kprobe",
+    "kretprobe",
+    "ksyscall",
+    "kretsyscall",
+    "uprobe",
+    "uretprobe",
+    "usdt",
+    "tracepoint",
+    "tp",
+    "perf_event",
+    "raw_tp",
+    "raw_tracepoint",
 ];
 
 /// A kernel, as far as a verifier needs to know it: its types and this crate's tables.
@@ -223,6 +242,30 @@ impl Host for Linux {
 
     fn is_context_type(&self, kind: &ProgramKind, name: &str) -> bool {
         self.program_type(kind).is_some_and(|(program, _)| program.context_types.contains(&name))
+    }
+
+    fn rcu_kptr(&self, ty: TypeRef) -> bool {
+        ty.space == BtfSpace::Host && RCU_KPTRS.contains(&self.btf.name_of(ty.id))
+    }
+
+    fn refuses_field(&self, kind: &ProgramKind, field: &SpecialField) -> Option<&'static str> {
+        let ProgramKind::Named(section) = kind else { return None };
+        let word = section.split(['/', '.']).next().unwrap_or(section);
+        if TRACING.contains(&word) {
+            return match field {
+                SpecialField::SpinLock
+                | SpecialField::ResSpinLock
+                | SpecialField::Timer
+                | SpecialField::Workqueue
+                | SpecialField::ListHead { .. }
+                | SpecialField::RbRoot { .. } => Some("tracing progs"),
+                SpecialField::Refcount
+                | SpecialField::ListNode
+                | SpecialField::RbNode
+                | SpecialField::Kptr { .. } => None,
+            };
+        }
+        (section == "socket" && *field == SpecialField::SpinLock).then_some("socket filter progs")
     }
 
     fn packet(&self, kind: &ProgramKind) -> PacketRules {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use opswap_bpf::btf::Param;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, Intrinsic, IrqClass, IrqRole,
-    IterRole, MemAccess, MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    Allocation, ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, Intrinsic, IrqClass,
+    IrqRole, IterRole, MemAccess, MemInit, MemSize, NodeUse, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
 use opswap_bpf::{Btf, BtfId, KfuncFlags, KfuncId, KfuncProto, TypeRef};
 use opswap_verifier::host::Unavailable;
@@ -147,7 +147,10 @@ impl Reader<'_> {
                 "bpf_dynptr" | "bpf_dynptr_kern" => ArgKind::Dynptr(DynptrKind::Read),
                 "bpf_wq" => ArgKind::Field(FieldKind::Workqueue),
                 // Lists and trees hold objects of the program's own types; their functions are not described here yet.
-                "bpf_list_head" | "bpf_list_node" | "bpf_rb_root" | "bpf_rb_node" => return None,
+                "bpf_list_head" => ArgKind::Field(FieldKind::ListHead),
+                "bpf_rb_root" => ArgKind::Field(FieldKind::RbRoot),
+                "bpf_list_node" => ArgKind::Node { kind: FieldKind::ListNode, taken: NodeUse::Given },
+                "bpf_rb_node" => ArgKind::Node { kind: FieldKind::RbNode, taken: self.node_use() },
                 _ if at == 0 && self.flags.intersects(iterates) => {
                     let role = if self.flags.contains(KfuncFlags::ITER_NEW) {
                         IterRole::New
@@ -160,6 +163,20 @@ impl Reader<'_> {
                 }
                 _ => ArgKind::Object { ty, demand: self.demand(at) },
             }),
+            Kind::Function { .. } if intrinsic(self.name) == Some(Intrinsic::CallLater) => {
+                let value = ArgKind::MapValue { access: MemAccess::ReadWrite };
+                Some(ArgKind::Callback { args: vec![ArgKind::Map { shape: None }, ArgKind::MapKey, value] })
+            }
+            Kind::Function { .. } if self.name == "bpf_rbtree_add_impl" => {
+                let node = ArgKind::Node { kind: FieldKind::RbNode, taken: NodeUse::Linked };
+                Some(ArgKind::Callback { args: vec![node.clone(), node] })
+            }
+            Kind::Void if suffix == "alloc" => {
+                Some(ArgKind::Allocated { by: self.allocation(), demand: Demand::Owned })
+            }
+            Kind::Void if suffix == "refcounted_kptr" => {
+                Some(ArgKind::Allocated { by: Allocation::Object, demand: Demand::Trusted })
+            }
             Kind::Function { .. } | Kind::Void => None,
             Kind::Number { .. } | Kind::Pointer { .. } | Kind::Union | Kind::Other => Some(ArgKind::Memory {
                 size: MemSize::Fixed(self.btf.size_of(target)?),
@@ -184,6 +201,15 @@ impl Reader<'_> {
         let class = if self.name.starts_with("bpf_local_irq_") { IrqClass::Native } else { IrqClass::Lock };
         let role = if self.name.ends_with("save") { IrqRole::Save } else { IrqRole::Restore };
         ArgKind::IrqFlag { role, class }
+    }
+
+    /// Trees take what is added; all else is about what they have.
+    fn node_use(&self) -> NodeUse {
+        if self.name == "bpf_rbtree_add_impl" { NodeUse::Given } else { NodeUse::Linked }
+    }
+
+    fn allocation(&self) -> Allocation {
+        if self.name.starts_with("bpf_percpu_") { Allocation::Percpu } else { Allocation::Object }
     }
 
     fn demand(&self, at: usize) -> Demand {
@@ -212,7 +238,17 @@ impl Reader<'_> {
 
     fn returned_pointer(&self, to: BtfId, args: &[ArgProto]) -> Option<RetKind> {
         let target = self.btf.skip_modifiers(to);
+        let acquires = self.flags.contains(KfuncFlags::ACQUIRE);
         match kind(self.btf, target) {
+            Kind::Struct { name: "bpf_list_node" | "bpf_rb_node" } => {
+                let root = ArgIdx(0);
+                let trust = if acquires { RetTrust::Owned } else { RetTrust::Borrowed(root) };
+                Some(RetKind::ElementOf { root, trust })
+            }
+            Kind::Void if matches!(self.name, "bpf_obj_new_impl" | "bpf_percpu_obj_new_impl") => {
+                Some(RetKind::Allocated { ty: ArgIdx(0), by: self.allocation() })
+            }
+            Kind::Void if self.name == "bpf_refcount_acquire_impl" => Some(RetKind::SameAs(ArgIdx(0))),
             Kind::Struct { .. } => {
                 let trust = if self.flags.contains(KfuncFlags::ACQUIRE) {
                     RetTrust::Owned
@@ -247,7 +283,7 @@ impl Reader<'_> {
 
 /// A parameter's name and the kernel's suffix behind `__`.
 fn split_suffix(name: &str) -> (&str, &str) {
-    const SUFFIXES: [&str; 14] = [
+    const SUFFIXES: [&str; 15] = [
         "sz",
         "szk",
         "k",
@@ -262,6 +298,7 @@ fn split_suffix(name: &str) -> (&str, &str) {
         "alloc",
         "iter",
         "irq_flag",
+        "refcounted_kptr",
     ];
     match name.rsplit_once("__") {
         Some((front, suffix)) if !front.is_empty() && SUFFIXES.contains(&suffix) => (front, suffix),
@@ -271,6 +308,8 @@ fn split_suffix(name: &str) -> (&str, &str) {
 
 fn intrinsic(name: &str) -> Option<Intrinsic> {
     Some(match name {
+        "bpf_throw" => Intrinsic::Throw,
+        "bpf_wq_set_callback_impl" => Intrinsic::CallLater,
         "bpf_rcu_read_lock" => Intrinsic::RcuReadLock,
         "bpf_rcu_read_unlock" => Intrinsic::RcuReadUnlock,
         "bpf_preempt_disable" => Intrinsic::PreemptDisable,

@@ -7,13 +7,17 @@
 //! | `context` | the program's context |
 //! | `object` | fields of host objects, by BTF |
 //! | `map` | values and keys of maps |
+//! | `allocated` | objects that the program allocated |
+//! | `field` | special fields in the way of a load or store |
 //! | `packet` | the packet behind a context |
 //! | `record` | records of the host |
 //! | `argument` | memory passed to a call |
 
+mod allocated;
 pub(crate) mod argument;
 mod bounds;
 mod context;
+pub(crate) mod field;
 mod map;
 pub(crate) mod object;
 mod packet;
@@ -29,6 +33,7 @@ use crate::host::PointerLeaks;
 use crate::reject::{Direction, Reason};
 use crate::state::{Pointer, RegState, Region, VerifierState};
 use crate::subject::Subject;
+use field::Stored;
 
 /// `size` bytes at `base + offset`.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +93,7 @@ pub(crate) fn check_read(
     match pointer.to {
         Region::Stack(frame) => stack::check_read(subject, state, pointer, frame, place, extend),
         Region::Context => context::check_read(subject, state, pointer, place, extend),
-        Region::MapValue(map) => map::check_read(subject, pointer, map, place, extend),
+        Region::MapValue(map) => map::check_read(subject, state, pointer, map, (place, alignment), extend),
         Region::MapKey(map) => {
             let limit = subject.map(map)?.key_size;
             bounds::check(pointer, place, limit, bounds::Kind::MapKey)?;
@@ -105,6 +110,7 @@ pub(crate) fn check_read(
             Ok(number(place.size, extend))
         }
         Region::Record { id, name } => record::check_read(subject, pointer, place, extend, id, name),
+        Region::Allocated(ty) => allocated::check_read(subject, pointer, ty, place, extend),
         Region::MapPtr(map) => {
             let ty = map_object(subject, map)?.ok_or_else(|| opaque(place, pointer))?;
             let offset = i64::from(pointer.offset) + i64::from(place.offset);
@@ -128,9 +134,10 @@ pub(crate) fn check_write(
     subject: &Subject<'_>,
     state: &VerifierState,
     place: Place,
-    value: &RegState,
+    stored: Stored<'_>,
     alignment: Alignment,
 ) -> Result<Write, Reason> {
+    let value = stored.value;
     let pointer = pointer_in(state, place)?;
     bounds::check_alignment(subject, pointer, place, alignment)?;
     match pointer.to {
@@ -151,12 +158,17 @@ pub(crate) fn check_write(
             return Err(Reason::WriteToReadOnly { reg: place.base, kind: pointer.kernel_name() });
         }
         Region::Context => context::check_write(subject, pointer, place)?,
-        Region::MapValue(map) => map::check_write(subject, pointer, map, place)?,
+        Region::MapValue(map) => {
+            if map::check_write(subject, pointer, map, (place, alignment), stored)? == map::Holds::Kptr {
+                return Ok(Write::Untracked);
+            }
+        }
         Region::Memory { size, access } => {
             bounds::check_direction(place.base, pointer, access, Direction::Write)?;
             bounds::check(pointer, place, size, bounds::Kind::Memory)?;
         }
         Region::Object(ty) => object::check_write(subject, pointer, ty, place)?,
+        Region::Allocated(ty) => allocated::check_write(subject, pointer, ty, place)?,
     }
     match value {
         RegState::Pointer(leaked) if subject.policy.leaks == PointerLeaks::Refused => {
@@ -215,7 +227,7 @@ impl Pointer {
             Region::Context => "ctx",
             Region::MapValue(_) | Region::MapKey(_) | Region::MapPtr(_) => "map",
             Region::Memory { .. } => "mem",
-            Region::Object(_) => "object",
+            Region::Object(_) | Region::Allocated(_) => "object",
             Region::Packet { .. } | Region::PacketEnd => "pkt",
             Region::Record { .. } => "object",
             Region::Stack(_) | Region::Func(_) | Region::Dynptr(_) => "stack",

@@ -24,7 +24,7 @@ use crate::globals::Global;
 use crate::limits::Pruning;
 use crate::liveness::Liveness;
 use crate::reject::Reason;
-use crate::state::{Region, Trust, VerifierState};
+use crate::state::{Region, Role, Trust, VerifierState};
 use crate::subject::Subject;
 use crate::transfer::{Step, Way, step};
 use crate::verified::{Access, Stats};
@@ -107,6 +107,8 @@ pub(crate) struct Explored {
     pub(crate) accesses: Vec<Access>,
     /// Bytes of stack that each function uses.
     pub(crate) stack_bytes: Vec<u32>,
+    /// Functions that begin on a stack of their own, and are never called back before a call returns.
+    pub(crate) alone: Vec<SubprogId>,
 }
 
 /// What kind of pointer an instruction follows.
@@ -140,6 +142,10 @@ pub(crate) struct Explorer<'a, 'o> {
     demands: &'o mut Demands<'a>,
     kept: Store,
     waiting: Vec<Path>,
+    /// What begins on its own, apart from the program.
+    later: Vec<(InsnIdx, VerifierState)>,
+    /// Functions that callees run.
+    called_back: Vec<SubprogId>,
     forks: Vec<Fork>,
     stats: Stats,
     reached: Vec<bool>,
@@ -171,6 +177,8 @@ impl<'a, 'o> Explorer<'a, 'o> {
             demands,
             kept: Store::default(),
             waiting: Vec::new(),
+            later: Vec::new(),
+            called_back: Vec::new(),
             forks: Vec::new(),
             stats: Stats::default(),
             reached: vec![false; slots],
@@ -207,8 +215,10 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 ));
             }
         }
-        let Self { reached, accesses, stack_bytes, stats, .. } = self;
-        (walked.map(|()| Explored { reached, accesses, stack_bytes }), stats)
+        let Self { reached, accesses, stack_bytes, stats, later, called_back, .. } = self;
+        let mut alone: Vec<SubprogId> = later.iter().map(|(_, state)| state.frame().subprog).collect();
+        alone.retain(|function| !called_back.contains(function));
+        (walked.map(|()| Explored { reached, accesses, stack_bytes, alone }), stats)
     }
 
     /// Walks every path from the beginning of a function.
@@ -302,8 +312,14 @@ impl<'a, 'o> Explorer<'a, 'o> {
                     self.follow(path, to);
                 }
                 Step::Done => return Ok(()),
+                Step::Later { to, other, state } => {
+                    self.later(path, other, *state)?;
+                    path.fork = Some(self.fork(path.fork, Way::Next));
+                    self.follow(path, to);
+                }
                 Step::Fork { to, way, other, state } => {
                     let mut state = *state;
+                    self.note_callback(&state);
                     if self.subject.cfg.is_round(path.at) {
                         self.widen(path, &mut state);
                     }
@@ -375,6 +391,18 @@ impl<'a, 'o> Explorer<'a, 'o> {
         path.at = to;
     }
 
+    /// What happens later begins in a state that depends on nothing of the path: each is walked once.
+    fn later(&mut self, path: &Path, at: InsnIdx, state: VerifierState) -> Result<(), Reason> {
+        let known = self.later.iter().any(|(known, begun)| *known == at && begun.frames() == state.frames());
+        if known {
+            return Ok(());
+        }
+        self.later.push((at, state.clone()));
+        let fork = Some(self.fork(path.fork, Way::Jump));
+        let context = self.demands.context(&state);
+        self.wait(Path { at, state, context, parent: None, fork, steps: path.steps })
+    }
+
     fn fork(&mut self, before: Option<u32>, way: Way) -> u32 {
         self.forks.push(Fork { before, way });
         u32::try_from(self.forks.len() - 1).unwrap_or(u32::MAX)
@@ -401,6 +429,16 @@ impl<'a, 'o> Explorer<'a, 'o> {
         Ok(())
     }
 
+    /// A function that runs before a call returns, on the caller's stack.
+    fn note_callback(&mut self, state: &VerifierState) {
+        let frame = state.frame();
+        if matches!(frame.role, Role::Callback { .. } | Role::Comparison)
+            && !self.called_back.contains(&frame.subprog)
+        {
+            self.called_back.push(frame.subprog);
+        }
+    }
+
     /// The most stack that any activation of each function used.
     fn note_stack(&mut self, state: &VerifierState) {
         for frame in state.frames() {
@@ -421,7 +459,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
         let kind = match pointer.to {
             Region::Context => Followed::Context,
             Region::Record { id, .. } => Followed::Record(id),
-            Region::Object(_) | Region::MapPtr(_) => Followed::Object,
+            Region::Object(_) | Region::MapPtr(_) | Region::Allocated(_) => Followed::Object,
             Region::Stack(_)
             | Region::MapValue(_)
             | Region::MapKey(_)

@@ -1,6 +1,6 @@
 //! [`Host`]: what the verifier asks of the application, or of Linux. Contracts and layouts, never addresses.
 
-use opswap_bpf::map::MapKind;
+use opswap_bpf::map::{MapKind, SpecialField};
 use opswap_bpf::proto::{ArgKind, FieldPolicy, KfuncProto, PacketRules, RecordProto, RetKind};
 use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, RecordId, TypeRef};
 
@@ -160,6 +160,18 @@ pub trait Host {
     fn is_context_type(&self, kind: &ProgramKind, name: &str) -> bool {
         let _ = (kind, name);
         false
+    }
+
+    /// Whether a kptr to this type that a map owns may be read in an RCU section: its end waits for a grace period.
+    fn rcu_kptr(&self, ty: TypeRef) -> bool {
+        let _ = ty;
+        false
+    }
+
+    /// What the kernel calls programs of this kind that cannot use maps with such a field; `None` where they can.
+    fn refuses_field(&self, kind: &ProgramKind, field: &SpecialField) -> Option<&'static str> {
+        let _ = (kind, field);
+        None
     }
 
     /// How programs of this kind may reach the packet; most hosts have none.

@@ -23,6 +23,7 @@ pub mod reject;
 mod report;
 #[doc(hidden)]
 pub mod state;
+mod structs;
 mod subject;
 mod transfer;
 pub mod verified;
@@ -136,7 +137,9 @@ fn prove(
     let globals = Globals::read(program, host, &cfg);
     let liveness = Liveness::analyse(program, &globals);
     let (policy, sleepable) = (host.policy(), entry.sleepable);
-    let subject = Subject { program, host, entry, cfg: &cfg, globals: &globals, limits, policy, sleepable };
+    let structs = structs::Structs::default();
+    let subject =
+        Subject { program, host, entry, cfg: &cfg, globals: &globals, limits, policy, sleepable, structs };
     let mut demands = Demands::new(program, &cfg, &liveness);
     let mut rounds = 0;
     let (explored, stats) = loop {
@@ -153,7 +156,7 @@ fn prove(
         Ok(explored) => explored,
         Err(failure) => return (Err(history::tell(&subject, *failure)), stats),
     };
-    let depth = verified::check_stack_depth(&subject, &explored.stack_bytes);
+    let depth = verified::check_stack_depth(&subject, &explored.stack_bytes, &explored.alone);
     if let Err(refused) = depth {
         return (Err(refuse(refused)), stats);
     }

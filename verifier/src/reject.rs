@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `reason` | [`Reason`]: every cause with its code, category, errno and advice, as one table |
+//! | `fields` | what is wrong with uses of locks, timers and kptrs |
 //! | `prototype` | what is wrong with the prototype of a global function |
 //! | `about` | the register that a cause is about |
 //! | `wording` | the classic one-line text of every cause |
@@ -11,6 +12,7 @@
 
 mod about;
 mod examples;
+mod fields;
 mod prototype;
 mod reason;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use std::fmt;
 use opswap_bpf::InsnIdx;
 
 pub use examples::{Example, example, examples};
+pub use fields::{FieldFault, GraphFault, KptrFault, LockFault};
 pub use prototype::{PrototypeFault, Untyped};
 pub use reason::{CAUSES, Cause, Reason};
 
@@ -111,6 +114,11 @@ impl Category {
             Self::Budget => 8,
             Self::Internal => 9,
         }
+    }
+
+    /// The code of its cause with this number (`OSW0103`).
+    pub(crate) fn code(self, number: u16) -> String {
+        format!("OSW{:02}{number:02}", self.number())
     }
 
     /// One word, for machines.

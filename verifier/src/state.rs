@@ -21,12 +21,12 @@ pub mod stack;
 use std::rc::Rc;
 
 use opswap_bpf::insn::{AluOp, Reg, Width};
-use opswap_bpf::proto::Nullness;
+use opswap_bpf::proto::{Nullness, Sleepable};
 use opswap_bpf::{InsnIdx, RefId, SubprogId};
 
 pub use objects::{Dynptr, Guard, Iter, ObjectKind, Progress, StackObject};
-pub use refs::{RefKind, RefTable, Reference};
-pub use reg::{Identity, Number, PacketOrigin, Pointer, RegState, Region, Trust};
+pub use refs::{Home, Lock, RefKind, RefTable, Reference};
+pub use reg::{Identity, Number, Origin, PacketOrigin, Pointer, RegState, Region, Trust};
 pub use stack::{Byte, Slot, Stack};
 
 use crate::demand::Wants;
@@ -57,6 +57,13 @@ pub enum Role {
         min: i64,
         /// Greatest result.
         max: i64,
+    },
+    /// A function of the host that compares two elements of a tree, under the tree's lock: the result is a truth value.
+    Comparison,
+    /// A function of the host that kept its address, after the program has ended. There is no caller's frame.
+    Later {
+        /// May it sleep?
+        sleepable: Sleepable,
     },
 }
 
@@ -137,6 +144,16 @@ impl VerifierState {
             ids: 0,
             may_goto_depth: 0,
         }
+    }
+
+    /// A function that runs on its own, with nothing held.
+    pub fn alone(frame: Frame) -> Self {
+        Self { frames: vec![Rc::new(frame)], ..Self::entry() }
+    }
+
+    /// The same, but the ids that `other` gave are given already.
+    pub fn with_ids_of(self, other: &Self) -> Self {
+        Self { ids: other.ids, ..self }
     }
 
     /// All frames, the entry's first.

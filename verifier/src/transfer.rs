@@ -30,8 +30,9 @@ use opswap_bpf::{Insn, InsnIdx, ProgramKind};
 use crate::demand::Touched;
 use crate::host::{Host, PointerLeaks};
 use crate::reject::Reason;
-use crate::state::{RegState, VerifierState};
+use crate::state::{RegState, Role, VerifierState};
 use crate::subject::Subject;
+use contract::callback;
 
 /// Which way a path went where it could go two ways.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +53,15 @@ pub(crate) enum Step {
         to: InsnIdx,
         /// Which way that is.
         way: Way,
+        /// Where the other state begins.
+        other: InsnIdx,
+        /// The other state.
+        state: Box<VerifierState>,
+    },
+    /// On, with the same state; and what begins from the other state happens some time later, on its own.
+    Later {
+        /// Where the state at hand goes on.
+        to: InsnIdx,
         /// Where the other state begins.
         other: InsnIdx,
         /// The other state.
@@ -146,13 +156,16 @@ fn call_host(
     mut checked: contract::Checked,
     at: InsnIdx,
 ) -> Step {
-    let running = checked.take_callback().map(|entered| entered.state(state));
+    let running = checked.take_callback().map(|entered| entered.state(subject, state));
     let more = contract::apply(subject, state, checked, at);
     let to = at.next();
     match (running, more) {
         (None, None) => Step::To(to),
-        (Some((start, inside)), _) => {
-            Step::Fork { to, way: Way::Next, other: start, state: Box::new(inside) }
+        (Some((callback::When::Now, other, inside)), _) => {
+            Step::Fork { to, way: Way::Next, other, state: Box::new(inside) }
+        }
+        (Some((callback::When::Later, other, inside)), _) => {
+            Step::Later { to, other, state: Box::new(inside) }
         }
         // Without another element first, as the kernel goes.
         (None, Some(state)) => Step::Fork { to, way: Way::Next, other: to, state },
@@ -181,7 +194,17 @@ pub(crate) fn ended_pointer(subject: &Subject<'_>) -> RegState {
 
 /// Whether RCU-protected pointers are valid here: inside a section, or anywhere in a program that cannot sleep.
 pub(crate) fn in_rcu_section(subject: &Subject<'_>, state: &VerifierState) -> bool {
-    state.sections.rcu > 0 || subject.sleepable == Sleepable::No
+    state.sections.rcu > 0
+        || sleepable(subject, state) == Sleepable::No
+        || state.refs().locks().next().is_some()
+}
+
+/// Whether the running function may sleep: a callback that runs later has a context of its own.
+pub(crate) fn sleepable(subject: &Subject<'_>, state: &VerifierState) -> Sleepable {
+    match state.frames().first().map(|frame| frame.role) {
+        Some(Role::Later { sleepable }) => sleepable,
+        Some(Role::Called | Role::Callback { .. } | Role::Comparison) | None => subject.sleepable,
+    }
 }
 
 /// A register that may be read.

@@ -169,7 +169,13 @@ pub(crate) fn subprogs(cfg: &Cfg, stack_bytes: &[u32]) -> Vec<SubprogFacts> {
 /// The frames of every call chain fit into the stack together.
 ///
 /// Linux rounds each frame up to 16 bytes when it compiles a program (`check_max_stack_depth`).
-pub(crate) fn check_stack_depth(subject: &Subject<'_>, stack_bytes: &[u32]) -> Result<(), (InsnIdx, Reason)> {
+///
+/// Functions in `alone` run later, on a stack of their own: their addresses are no calls.
+pub(crate) fn check_stack_depth(
+    subject: &Subject<'_>,
+    stack_bytes: &[u32],
+    alone: &[SubprogId],
+) -> Result<(), (InsnIdx, Reason)> {
     let functions = subject.cfg.functions();
     let mut calls: Vec<Vec<usize>> = vec![Vec::new(); functions.len()];
     for (index, insn) in (0u32..).zip(&subject.program.insns) {
@@ -178,6 +184,8 @@ pub(crate) fn check_stack_depth(subject: &Subject<'_>, stack_bytes: &[u32]) -> R
         | Insn::LoadImm64 { imm: Imm64::Func(offset), .. } = insn
         {
             let callee = at.jump(*offset).and_then(|to| subject.cfg.function_at(to));
+            let address = matches!(insn, Insn::LoadImm64 { .. });
+            let callee = callee.filter(|callee| !(address && alone.contains(callee)));
             let caller = subject.cfg.function_of(at);
             if let (Some(callee), Some(calls)) = (callee, calls.get_mut(caller.index())) {
                 calls.push(callee.index());
@@ -189,6 +197,9 @@ pub(crate) fn check_stack_depth(subject: &Subject<'_>, stack_bytes: &[u32]) -> R
     let mut best: Vec<Option<u32>> = vec![None; functions.len()];
     let size = |function: usize| stack_bytes.get(function).copied().unwrap_or(0).next_multiple_of(16);
     best[0] = Some(size(0));
+    for function in alone {
+        best[function.index()] = Some(size(function.index()));
+    }
     for frames in 1..=limit {
         let too_large = best.iter().flatten().copied().find(|bytes| *bytes > subject.limits.stack_bytes);
         if let Some(bytes) = too_large {

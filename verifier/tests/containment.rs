@@ -109,6 +109,7 @@ fn contains(abstract_value: &RegState, concrete: u64) -> bool {
                 | Region::MapValue(_)
                 | Region::MapKey(_)
                 | Region::Object(_)
+                | Region::Allocated(_)
                 | Region::Func(_)
                 | Region::Dynptr(_)
                 | Region::Packet { .. }

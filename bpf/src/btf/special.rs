@@ -5,8 +5,8 @@ use super::{Btf, BtfType, Member};
 use crate::ids::{BtfId, TypeRef};
 use crate::map::{KptrKind, MapField, SpecialField};
 
-/// Special fields of one value; the kernel's `BTF_FIELDS_MAX` is 11.
-const MAX_FIELDS: usize = 64;
+/// Special fields of one value (the kernel's `BTF_FIELDS_MAX`).
+const MAX_FIELDS: usize = 11;
 /// Structs inside each other that are searched.
 const MAX_DEPTH: u32 = 8;
 /// Members that are looked at before a type counts as too entangled.

@@ -100,6 +100,8 @@ pub enum Intrinsic {
     DynptrSlice,
     /// Writes through a dynptr (`bpf_dynptr_write`); a packet may move.
     DynptrWrite,
+    /// Ends the program from any depth, with its argument as the result or through the program's exception callback (`bpf_throw`).
+    Throw,
 }
 
 bitflags::bitflags! {

@@ -9,7 +9,7 @@
 //! Results: `int`, `void`, `range:LO..HI`, `count:N` (an error, or at most the size in argument N), `value`, `obj:STRUCT`,
 //! `trusted:STRUCT`, a record's name, `reserved`, `percpu_of:N`, `kptr_of:N`, `slice`. `?` means that NULL is possible.
 //!
-//! Words: `gpl`, `pkt` (memory may lie in the packet), `sleeps`, `fastcall`, `acquire`, `release`, `casts`, `moves_packet`,
+//! Words: `gpl`, `with_lock` (may be called while a lock is held), `pkt` (memory may lie in the packet), `sleeps`, `fastcall`, `acquire`, `release`, `casts`, `moves_packet`,
 //! `no_socket_maps` (a form for programs that may not change those), `is:MEANING`.
 
 use opswap_bpf::btf::Signedness;
@@ -47,6 +47,7 @@ pub(super) fn proto(line: &Line<'_>, types: &Types<'_>) -> Known<(String, Helper
     let mut maps = None;
     for word in words.split_whitespace() {
         match word {
+            "with_lock" => effects |= HelperEffects::WITH_SPIN_LOCK,
             "gpl" => effects |= HelperEffects::GPL_ONLY,
             "pkt" => effects |= HelperEffects::PACKET_MEMORY,
             "casts" => effects |= HelperEffects::CASTS_REFERENCE,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use opswap_bpf::btf::{Member, VarLinkage};
-use opswap_bpf::map::MapKind;
+use opswap_bpf::map::{BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, MapKind};
 use opswap_bpf::{Btf, BtfId, BtfType, MapProto};
 
 use super::elf::{Content, Place, R_BPF_64_ABS64, Relocation};
@@ -100,6 +100,7 @@ impl Declaration<'_> {
         }
         if map.value_type != BtfId(0) {
             map.fields = btf.special_fields(map.value_type)?;
+            check_fields(&map)?;
         }
         complete(&mut map);
         Ok(map)
@@ -189,6 +190,18 @@ fn set_size(size: &mut u32, to: u32) -> Result<(), String> {
         return Err(format!("size is {to}, but {size} was given before"));
     }
     *size = to;
+    Ok(())
+}
+
+/// Locks, timers and the like lie only in maps of the kinds that know them, and only where programs may write.
+fn check_fields(map: &MapProto) -> Result<(), String> {
+    let wrong = map.fields.iter().find(|field| !map.kind.may_hold(&field.field));
+    if let Some(field) = wrong {
+        return Err(format!("a map of type {:?} cannot hold a {}", map.kind, field.field.type_name()));
+    }
+    if !map.fields.is_empty() && map.flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG) != 0 {
+        return Err("a map with special fields must be readable and writable by programs".into());
+    }
     Ok(())
 }
 

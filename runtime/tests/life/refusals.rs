@@ -58,6 +58,13 @@ fn files_and_bytes_that_are_no_objects_are_refused() {
 }
 
 #[test]
+fn maps_with_locks_timers_and_kptrs_are_refused() {
+    let error = runtime().load(path("fields.bpf.o")).expect_err("the runtime has no such maps");
+    assert!(matches!(error, LoadError::Map { .. }), "{}", chain(&error));
+    assert!(chain(&error).contains("locks, timers and kernel pointers"), "{}", chain(&error));
+}
+
+#[test]
 fn licences_and_sizes_are_policy() {
     let strict = opswap::Runtime::builder().map_bytes(64).build().expect("the declarations agree");
     let error = strict.load(path("filter.bpf.o")).expect_err("its maps are larger");

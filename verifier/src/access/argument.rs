@@ -54,6 +54,8 @@ enum Space {
     Stack(u8),
     Context,
     Map(MapId),
+    /// A value of a map that was found in another one: it may be any map of that shape.
+    InnerMap,
     Key(MapId),
     /// Memory of the host: any two may be the same.
     Host,
@@ -69,9 +71,16 @@ impl Extent {
             (Space::Host, Space::Host) => true,
             // What lies behind a context or map pointer belongs to the host, too.
             (Space::Host, Space::Context) | (Space::Context, Space::Host) => true,
-            (Space::Stack(_) | Space::Context | Space::Map(_) | Space::Key(_) | Space::Host, _) => {
-                self.space == other.space && overlap
-            }
+            (Space::InnerMap, Space::InnerMap | Space::Map(_)) | (Space::Map(_), Space::InnerMap) => overlap,
+            (
+                Space::Stack(_)
+                | Space::Context
+                | Space::Map(_)
+                | Space::InnerMap
+                | Space::Key(_)
+                | Space::Host,
+                _,
+            ) => self.space == other.space && overlap,
         };
         written && meet && !empty
     }
@@ -163,7 +172,7 @@ pub(crate) fn check(
             for direction in directions(access, init) {
                 map::check_span(pointer, proto, reg, 0, size, direction)?;
             }
-            Space::Map(id)
+            if subject.is_inner(id) { Space::InnerMap } else { Space::Map(id) }
         }
         Region::MapKey(id) => {
             if access != MemAccess::Read {
@@ -195,6 +204,7 @@ pub(crate) fn check(
             Space::Host
         }
         Region::Object(_)
+        | Region::Allocated(_)
         | Region::MapPtr(_)
         | Region::Func(_)
         | Region::Dynptr(_)

@@ -99,6 +99,7 @@ pub(crate) fn check_alignment(
             Region::Packet { .. } | Region::PacketEnd => "packet ",
             Region::MapPtr(_)
             | Region::Object(_)
+            | Region::Allocated(_)
             | Region::Record { .. }
             | Region::Memory { .. }
             | Region::Dynptr(_)

@@ -1,25 +1,31 @@
 //! Loads from and stores to map values: bounds, the map's permissions, special fields, frozen contents.
 
 use opswap_bpf::insn::{Extend, Reg};
-use opswap_bpf::map::{BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, KptrKind, SpecialField};
+use opswap_bpf::map::{BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, SpecialField};
 use opswap_bpf::{MapId, MapProto};
 
-use super::{Place, bounds, resized};
+use super::field::Stored;
+use super::{Alignment, Place, bounds, field, resized};
 use crate::domain::Scalar;
-use crate::reject::{Direction, Reason};
-use crate::state::{Pointer, RegState};
+use crate::reject::{Direction, KptrFault, Reason};
+use crate::state::{Pointer, RegState, VerifierState};
 use crate::subject::Subject;
 
 pub(super) fn check_read(
     subject: &Subject<'_>,
+    state: &VerifierState,
     pointer: &Pointer,
     map: MapId,
-    place: Place,
+    (place, alignment): (Place, Alignment),
     extend: Extend,
 ) -> Result<RegState, Reason> {
     let map = subject.map(map)?;
     let size = place.size.bytes();
-    check_span(pointer, map, place.base, i64::from(place.offset), size, Direction::Read)?;
+    check_bounds(pointer, map, place.base, i64::from(place.offset), size, Direction::Read)?;
+    if let Some(touched) = field::touched(&map.fields, pointer, i64::from(place.offset), size) {
+        let (ty, kind) = field::kptr(touched, pointer, place, alignment)?;
+        return field::load(subject, state, ty, kind);
+    }
     let frozen = pointer.fixed_offset().zip(map.frozen.as_ref()).and_then(|(offset, contents)| {
         let at = usize::try_from(offset.checked_add(i64::from(place.offset))?).ok()?;
         let bytes = contents.get(at..at.checked_add(size as usize)?)?;
@@ -35,14 +41,48 @@ pub(super) fn check_write(
     subject: &Subject<'_>,
     pointer: &Pointer,
     map: MapId,
-    place: Place,
-) -> Result<(), Reason> {
+    (place, alignment): (Place, Alignment),
+    stored: Stored<'_>,
+) -> Result<Holds, Reason> {
     let map = subject.map(map)?;
-    check_span(pointer, map, place.base, i64::from(place.offset), place.size.bytes(), Direction::Write)
+    let (offset, size) = (i64::from(place.offset), place.size.bytes());
+    check_bounds(pointer, map, place.base, offset, size, Direction::Write)?;
+    let Some(touched) = field::touched(&map.fields, pointer, offset, size) else { return Ok(Holds::Bytes) };
+    let kptr = field::kptr(touched, pointer, place, alignment)?;
+    field::store(subject, touched, kptr, stored)?;
+    Ok(Holds::Kptr)
 }
 
-/// `size` bytes at `pointer + offset` of a value may be used this way.
+/// What a store writes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Holds {
+    /// Plain bytes.
+    Bytes,
+    /// A kptr, which holds an address by right.
+    Kptr,
+}
+
+/// `size` bytes at `pointer + offset` of a value may be handed to a call that uses them this way.
 pub(super) fn check_span(
+    pointer: &Pointer,
+    map: &MapProto,
+    reg: Reg,
+    offset: i64,
+    size: u32,
+    direction: Direction,
+) -> Result<(), Reason> {
+    check_bounds(pointer, map, reg, offset, size, direction)?;
+    match field::touched(&map.fields, pointer, offset, size).map(|touched| touched.field) {
+        None => Ok(()),
+        Some(kptr @ SpecialField::Kptr { .. }) => {
+            Err(Reason::Kptr { fault: KptrFault::Indirect { field: kptr.type_name() } })
+        }
+        Some(other) => Err(Reason::SpecialFieldAccess { field: other.type_name() }),
+    }
+}
+
+/// `size` bytes at `pointer + offset` of a value are there, and the map may be used this way.
+fn check_bounds(
     pointer: &Pointer,
     map: &MapProto,
     reg: Reg,
@@ -64,38 +104,5 @@ pub(super) fn check_span(
             size,
         });
     }
-    bounds::check_span(pointer, reg, offset, size, map.value_size, bounds::Kind::MapValue)?;
-    // Within bounds whatever the variable part is, so these sums are small.
-    let start = fixed.saturating_add(pointer.var.smin());
-    let end = fixed
-        .saturating_add(i64::try_from(pointer.var.umax()).unwrap_or(i64::MAX))
-        .saturating_add(i64::from(size));
-    let touched = map.fields.iter().find(|field| {
-        let field_end = i64::from(field.offset) + i64::from(field.size);
-        start < field_end && i64::from(field.offset) < end
-    });
-    match touched {
-        Some(field) => Err(Reason::SpecialFieldAccess { field: field_name(&field.field) }),
-        None => Ok(()),
-    }
-}
-
-/// The kernel's name of a special field.
-pub(crate) fn field_name(field: &SpecialField) -> &'static str {
-    match field {
-        SpecialField::SpinLock => "bpf_spin_lock",
-        SpecialField::ResSpinLock => "bpf_res_spin_lock",
-        SpecialField::Timer => "bpf_timer",
-        SpecialField::Workqueue => "bpf_wq",
-        SpecialField::Refcount => "bpf_refcount",
-        SpecialField::ListHead { .. } => "bpf_list_head",
-        SpecialField::ListNode => "bpf_list_node",
-        SpecialField::RbRoot { .. } => "bpf_rb_root",
-        SpecialField::RbNode => "bpf_rb_node",
-        SpecialField::Kptr { kind, .. } => match kind {
-            KptrKind::Referenced | KptrKind::Unreferenced => "kptr",
-            KptrKind::Percpu => "percpu_kptr",
-            KptrKind::User => "uptr",
-        },
-    }
+    bounds::check_span(pointer, reg, offset, size, map.value_size, bounds::Kind::MapValue)
 }

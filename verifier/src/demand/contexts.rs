@@ -118,8 +118,9 @@ impl Contexts {
     /// The chain that runs `frame`, called by that of `caller`.
     pub(super) fn enter(&mut self, caller: Option<ContextId>, frame: &Frame, slots: Range<u32>) -> Found {
         let callback = match frame.role {
-            Role::Called => Callback::No,
-            Role::Callback { .. } => Callback::Yes,
+            // One that runs later has no caller.
+            Role::Called | Role::Later { .. } => Callback::No,
+            Role::Callback { .. } | Role::Comparison => Callback::Yes,
         };
         let origin =
             caller.zip(frame.return_to).map(|(caller, return_to)| Origin { caller, return_to, callback });

@@ -127,7 +127,7 @@ impl Touched {
     fn exit(&mut self, subject: &Subject<'_>, state: &VerifierState) {
         let judged = match (state.frame().return_to, state.frame().role) {
             (Some(_), Role::Called) => false,
-            (Some(_), Role::Callback { .. }) => true,
+            (Some(_), Role::Callback { .. } | Role::Comparison) | (_, Role::Later { .. }) => true,
             (None, _) => match subject.entry.ret {
                 ReturnRule::Void | ReturnRule::Scalar { .. } => false,
                 ReturnRule::Range { .. } | ReturnRule::Owned { .. } => true,

@@ -132,6 +132,7 @@ fn value(hash: &mut Quick, value: &RegState, exact: bool) {
                 | Region::MapValue(_)
                 | Region::MapKey(_)
                 | Region::Object(_)
+                | Region::Allocated(_)
                 | Region::Func(_)
                 | Region::Dynptr(_)
                 | Region::PacketEnd

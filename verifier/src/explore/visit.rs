@@ -187,8 +187,8 @@ fn live_regs(liveness: &Liveness, state: &VerifierState, at: InsnIdx, frame: usi
         Some(callee) => match (callee.return_to, callee.role) {
             (Some(to), Role::Called) => liveness.of_caller(to),
             // The call is simulated again when the callback returns: with the same arguments.
-            (Some(to), Role::Callback { .. }) => liveness.at(to),
-            (None, _) => LiveRegs::ALL,
+            (Some(to), Role::Callback { .. } | Role::Comparison) => liveness.at(to),
+            (None, _) | (Some(_), Role::Later { .. }) => LiveRegs::ALL,
         },
         None => liveness.at(at),
     }

@@ -48,6 +48,16 @@ pub(super) fn retrace(subject: &Subject<'_>, failure: &Failure) -> Vec<Moment> {
         let mut way = None;
         let to = match step(subject, &mut state, at, &mut Touched::default()) {
             Ok(Step::To(to)) => to,
+            Ok(Step::Later { to, other, state: begun }) => {
+                let Some(&taken) = ways.next() else { return Vec::new() };
+                way = Some(taken);
+                if taken == Way::Next {
+                    to
+                } else {
+                    state = *begun;
+                    other
+                }
+            }
             Ok(Step::Fork { to, way: here, other, state: forked }) => {
                 let Some(&taken) = ways.next() else { return Vec::new() };
                 way = Some(taken);

@@ -5,6 +5,7 @@ use opswap_bpf::{MapId, Program};
 use crate::domain::Scalar;
 use crate::host::Host;
 use crate::state::{Identity, Pointer, RegState, Region, Trust};
+use crate::subject::map_of;
 
 /// What a register holds.
 pub(super) fn value(program: &Program, host: &dyn Host, value: &RegState) -> String {
@@ -114,6 +115,8 @@ fn pointer(program: &Program, host: &dyn Host, pointer: &Pointer) -> String {
     }
     let ty = if let Region::Object(ty) = pointer.to {
         host.btf(ty.space).map(|btf| btf.name_of(ty.id).to_owned())
+    } else if let Region::Allocated(ty) = pointer.to {
+        program.btf.as_ref().map(|btf| btf.name_of(ty).to_owned())
     } else {
         None
     };
@@ -121,6 +124,6 @@ fn pointer(program: &Program, host: &dyn Host, pointer: &Pointer) -> String {
 }
 
 fn map(program: &Program, id: MapId) -> Vec<String> {
-    let Some(map) = program.maps.get(id.index()) else { return Vec::new() };
+    let Some(map) = map_of(program, id) else { return Vec::new() };
     vec![format!("map={}", map.name), format!("ks={}", map.key_size), format!("vs={}", map.value_size)]
 }

@@ -30,6 +30,7 @@ impl Reason {
             | Self::PointerAsNumber { reg, .. }
             | Self::PointerComparison { reg }
             | Self::ReleaseAtOffset { reg }
+            | Self::Field { reg, .. }
             | Self::NotOwned { reg, .. }
             | Self::NotExclusive { reg, .. }
             | Self::PossiblyNull { reg, .. }

@@ -5,8 +5,8 @@ use opswap_bpf::proto::{FieldAccess, IrqClass};
 use opswap_bpf::{HelperId, InsnIdx, KfuncId, MapId, RefId, SubprogId, TypeRef};
 
 use super::{
-    Bounded, Category, ContextFault, Direction, Misplaced, ObjectFault, OnStack, PointerUse, PrototypeFault,
-    ReturnFault, Section, Side, StackUse,
+    Bounded, Category, ContextFault, Direction, FieldFault, GraphFault, KptrFault, LockFault, Misplaced,
+    ObjectFault, OnStack, PointerUse, PrototypeFault, ReturnFault, Section, Side, StackUse,
 };
 use crate::host::Unavailable;
 
@@ -29,7 +29,7 @@ pub struct Cause {
 impl Cause {
     /// The stable code (`OSW0103`).
     pub fn code(&self) -> String {
-        code(self.category, self.number)
+        self.category.code(self.number)
     }
 }
 
@@ -95,13 +95,8 @@ macro_rules! reasons {
 impl Reason {
     /// The stable code (`OSW0103`).
     pub fn code(&self) -> String {
-        code(self.category(), self.number())
+        self.category().code(self.number())
     }
-}
-
-/// The code of a cause.
-pub(crate) fn code(category: Category, number: u16) -> String {
-    format!("OSW{:02}{number:02}", category.number())
 }
 
 reasons! {
@@ -523,6 +518,18 @@ reasons! {
     /// In front of the map
     MapObjectNegative { reg: Reg, ty: String, offset: i64 } = Memory 61 EACCES
         "read a member of the map's struct";
+    /// A pointer that should point to a lock, timer or another special field does not
+    Field { reg: Reg, fault: FieldFault } = Calls 70 EINVAL
+        "pass the address of the field in a map's value, at its own offset";
+    /// A lock is taken, held or given back in a way that is not allowed
+    Lock { fault: LockFault } = Execution 70 EINVAL
+        "hold one lock at a time, call nothing else meanwhile, and give it back on every path";
+    /// An allocated object, a list or a tree is used in a way that is not allowed
+    Graph { fault: GraphFault } = Lifetime 70 EINVAL
+        "own what you put into a list, hold its lock, and release what you take out";
+    /// A kptr is loaded, stored or exchanged in a way that is not allowed
+    Kptr { fault: KptrFault } = Memory 70 EACCES
+        "load kptrs whole; change those that own with `bpf_kptr_xchg`";
     // Global functions.
     /// A call breaks the contract that the prototype of a global function is
     GlobalCall { function: SubprogId, name: String, cause: Box<Reason> } = Calls 60 EINVAL

@@ -82,6 +82,9 @@ impl fmt::Display for Reason {
         if let Some(written) = self.packets(f).or_else(|| self.globals(f)).or_else(|| self.objects(f)) {
             return written;
         }
+        if let Some(written) = self.fields(f) {
+            return written;
+        }
         match self.category() {
             super::Category::Memory => self.memory(f),
             super::Category::Registers | super::Category::Lifetime => self.registers(f),
@@ -500,6 +503,18 @@ impl Reason {
             Self::Internal { what } => write!(f, "verifier internal error: {what}"),
             _ => self.unnamed(f),
         }
+    }
+
+    /// Special fields.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are written elsewhere")]
+    fn fields(&self, f: &mut fmt::Formatter<'_>) -> Option<fmt::Result> {
+        Some(match self {
+            Self::Field { reg, fault } => fault.write(*reg, f),
+            Self::Lock { fault } => write!(f, "{fault}"),
+            Self::Kptr { fault } => write!(f, "{fault}"),
+            Self::Graph { fault } => write!(f, "{fault}"),
+            _ => return None,
+        })
     }
 
     /// What is left.

@@ -33,8 +33,7 @@ fn number(value: &Scalar) -> String {
 }
 
 fn pointer(subject: &Subject<'_>, pointer: &Pointer) -> String {
-    let map =
-        |id: MapId| subject.program.maps.get(id.index()).map_or("?", |map| map.name.as_str()).to_owned();
+    let map = |id: MapId| subject.map(id).map_or("?", |map| map.name.as_str()).to_owned();
     let what = match pointer.to {
         Region::Stack(_) => "a pointer to the stack".to_owned(),
         Region::Context => "the context".to_owned(),
@@ -47,6 +46,15 @@ fn pointer(subject: &Subject<'_>, pointer: &Pointer) -> String {
         Region::PacketEnd => "the end of the packet".to_owned(),
         Region::Record { name, .. } => format!("a pointer to a `{name}`"),
         Region::Memory { size, .. } => format!("a pointer to {size} bytes"),
+        Region::Allocated(ty) => {
+            let name = subject.program.btf.as_ref().map_or("?", |btf| btf.name_of(ty));
+            match pointer.trust {
+                Trust::Owned(_) => format!("an owned `{name}`"),
+                Trust::Borrowed(_) => format!("a `{name}` that a lock protects"),
+                Trust::Rcu => format!("an RCU-protected `{name}`"),
+                Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) => format!("a `{name}`"),
+            }
+        }
         Region::Object(ty) => {
             let held = match pointer.trust {
                 Trust::Untrusted => "an untrusted pointer to",

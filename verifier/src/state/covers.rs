@@ -8,7 +8,7 @@ use opswap_bpf::insn::Reg;
 
 use super::objects::{ObjectKind, Progress, StackObject};
 use super::refs::{RefKind, RefTable};
-use super::reg::{Identity, Number, Pointer, RegState, Region, Trust};
+use super::reg::{Identity, Number, Origin, Pointer, RegState, Region, Trust};
 use super::stack::{Byte, Slot, Stack};
 use super::{Frame, VerifierState};
 use crate::demand::Wants;
@@ -44,6 +44,19 @@ impl Ids {
         }
         // What the old continuation learns of one, it learns of the others at the same distances.
         old.delta == new.delta && self.pair(old.base, new.base)
+    }
+
+    /// As [`Ids::matches`], but to have no identity is to be the only one of its kind.
+    fn same(&mut self, old: Identity, new: Identity) -> bool {
+        match (old.is_some(), new.is_some()) {
+            (true, true) => old.delta == new.delta && self.pair(old.base, new.base),
+            (false, false) => true,
+            (true, false) | (false, true) => false,
+        }
+    }
+
+    fn origins(&mut self, old: Origin, new: Origin) -> bool {
+        self.same(old.map, new.map) && self.same(old.value, new.value)
     }
 
     fn pair(&mut self, old: u32, new: u32) -> bool {
@@ -97,13 +110,17 @@ fn refs_cover(old: &RefTable, new: &RefTable, ids: &mut Ids) -> bool {
             | (RefKind::Irq, RefKind::Irq)
             | (RefKind::Lent, RefKind::Lent) => true,
             (RefKind::Loan { from: old }, RefKind::Loan { from: new }) => ids.pair(old.0, new.0),
+            (RefKind::Lock(old), RefKind::Lock(new)) => {
+                old.kind == new.kind && old.home == new.home && ids.same(old.value, new.value)
+            }
             (
                 RefKind::Owned
                 | RefKind::Exclusive
                 | RefKind::Iter
                 | RefKind::Irq
                 | RefKind::Lent
-                | RefKind::Loan { .. },
+                | RefKind::Loan { .. }
+                | RefKind::Lock(_),
                 _,
             ) => false,
         };
@@ -167,6 +184,7 @@ fn pointer_covers(old: &Pointer, new: &Pointer, ids: &mut Ids) -> bool {
         && old.offset == new.offset
         && old.var.covers(&new.var)
         && ids.matches(old.id, new.id)
+        && ids.origins(old.origin, new.origin)
 }
 
 fn regions_cover(old: Region, new: Region) -> bool {
@@ -185,6 +203,7 @@ fn regions_cover(old: Region, new: Region) -> bool {
             | Region::MapValue(_)
             | Region::MapKey(_)
             | Region::Object(_)
+            | Region::Allocated(_)
             | Region::Memory { .. }
             | Region::Packet { .. }
             | Region::PacketEnd

@@ -75,6 +75,20 @@ impl VerifierState {
         });
     }
 
+    /// The program gives a reference away; its pointers are valid as long as `until` lives. Loans and objects on the stack end.
+    pub fn hand_over(&mut self, id: RefId, until: RefId, gone: RegState) {
+        self.end_loans(id, gone);
+        let names = self.end_objects(&[id]);
+        self.end_pointers(&names, gone);
+        Rc::make_mut(&mut self.refs).end(id);
+        self.update(|reg| match reg.as_pointer() {
+            Some(pointer) if pointer.trust.root() == Some(id) => {
+                Some(RegState::Pointer(pointer.held(Trust::Borrowed(until))))
+            }
+            Some(_) | None => None,
+        });
+    }
+
     /// Ends every pointer that was borrowed from `id`, and every loan of it, but not `id` itself.
     pub fn end_borrows(&mut self, id: RefId, gone: RegState) {
         let ended = self.refs.loans_of(id);

@@ -4,12 +4,16 @@
 //! |---|---|---|
 //! | owned | an acquiring call, or an owned context argument | a releasing call, or the proof that it was NULL |
 //! | exclusive | entry, for a `&mut` context argument | never |
+//! | lock | a call that takes a lock | the call that gives it back |
 //! | loan | a call that returns a pointer tied to a `&mut` argument | any other use of the object it came from |
 //! | iterator | its constructor | its destructor |
 //! | interrupt state | the call that saves it | the call that restores it, in the reverse order |
 //! | lent | a callback that is given something for its run | its return |
 
-use opswap_bpf::{InsnIdx, RefId};
+use opswap_bpf::proto::FieldKind;
+use opswap_bpf::{BtfId, InsnIdx, MapId, RefId};
+
+use super::reg::Identity;
 
 /// Why an entry exists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -29,6 +33,28 @@ pub enum RefKind {
         /// What it was borrowed from.
         from: RefId,
     },
+    /// A lock that is held; pointers into what it protects hang on it.
+    Lock(Lock),
+}
+
+/// What a special field lies in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Home {
+    /// A value of this map.
+    Map(MapId),
+    /// An allocated object of this struct of the program's BTF.
+    Allocated(BtfId),
+}
+
+/// A lock that is held: there is at most one in a value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Lock {
+    /// Which of the kinds of lock.
+    pub kind: FieldKind,
+    /// What it lies in.
+    pub home: Home,
+    /// Which value or object of these.
+    pub value: Identity,
 }
 
 /// A reference or loan.
@@ -51,7 +77,9 @@ impl Reference {
     pub fn is_owned(&self) -> bool {
         match self.kind {
             RefKind::Owned | RefKind::Iter => true,
-            RefKind::Exclusive | RefKind::Irq | RefKind::Lent | RefKind::Loan { .. } => false,
+            RefKind::Exclusive | RefKind::Irq | RefKind::Lent | RefKind::Loan { .. } | RefKind::Lock(_) => {
+                false
+            }
         }
     }
 }
@@ -95,6 +123,19 @@ impl RefTable {
         self.live.iter().rfind(|reference| reference.kind == RefKind::Irq)
     }
 
+    /// The locks that are held, in the order in which they were taken.
+    pub fn locks(&self) -> impl DoubleEndedIterator<Item = (RefId, Lock)> {
+        self.live.iter().filter_map(|reference| match reference.kind {
+            RefKind::Lock(lock) => Some((reference.id, lock)),
+            RefKind::Owned
+            | RefKind::Exclusive
+            | RefKind::Iter
+            | RefKind::Irq
+            | RefKind::Lent
+            | RefKind::Loan { .. } => None,
+        })
+    }
+
     /// The live reference or loan that came with context argument `arg`.
     pub fn of_argument(&self, arg: u8) -> Option<&Reference> {
         self.live.iter().find(|reference| reference.arg == Some(arg))
@@ -113,7 +154,14 @@ impl RefTable {
         for _ in 0..self.live.len() {
             match self.get(at).map(|reference| reference.kind) {
                 Some(RefKind::Loan { from }) => at = from,
-                Some(RefKind::Owned | RefKind::Exclusive | RefKind::Iter | RefKind::Irq | RefKind::Lent)
+                Some(
+                    RefKind::Owned
+                    | RefKind::Exclusive
+                    | RefKind::Iter
+                    | RefKind::Irq
+                    | RefKind::Lent
+                    | RefKind::Lock(_),
+                )
                 | None => break,
             }
         }
@@ -129,7 +177,14 @@ impl RefTable {
             }
             match self.get(at).map(|reference| reference.kind) {
                 Some(RefKind::Loan { from }) => at = from,
-                Some(RefKind::Owned | RefKind::Exclusive | RefKind::Iter | RefKind::Irq | RefKind::Lent)
+                Some(
+                    RefKind::Owned
+                    | RefKind::Exclusive
+                    | RefKind::Iter
+                    | RefKind::Irq
+                    | RefKind::Lent
+                    | RefKind::Lock(_),
+                )
                 | None => return false,
             }
         }

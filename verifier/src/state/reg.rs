@@ -3,7 +3,7 @@
 //! Orthogonal properties of a pointer are separate fields: where it points, how far, whether it may be NULL, how it is held.
 
 use opswap_bpf::proto::{DynptrMemory, MemAccess, Nullness};
-use opswap_bpf::{MapId, RecordId, RefId, SubprogId, TypeRef};
+use opswap_bpf::{BtfId, MapId, RecordId, RefId, SubprogId, TypeRef};
 
 use crate::domain::Scalar;
 
@@ -76,6 +76,8 @@ pub enum Region {
     MapKey(MapId),
     /// A host object of this type.
     Object(TypeRef),
+    /// An object of a struct of the program's own BTF, allocated for it.
+    Allocated(BtfId),
     /// Plain memory of a known size.
     Memory {
         /// Bytes.
@@ -168,6 +170,20 @@ pub struct Pointer {
     pub trust: Trust,
     /// Shared by copies of one nullable pointer.
     pub id: Identity,
+    /// Which of several objects of one shape it is.
+    pub origin: Origin,
+}
+
+/// Which of several objects of one shape: equal origins of equal regions are the same object.
+///
+/// No identity stands for the only one that there is: the declared map, the value of a section of global data. Maps and
+/// values without special fields have none either; nobody asks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Origin {
+    /// The map that was found in another map.
+    pub map: Identity,
+    /// The value or allocated object.
+    pub value: Identity,
 }
 
 impl Pointer {
@@ -180,7 +196,13 @@ impl Pointer {
             null: Nullness::NonNull,
             trust: Trust::Trusted,
             id: Identity::NONE,
+            origin: Origin::default(),
         }
+    }
+
+    /// The same, of this origin.
+    pub fn from_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// The same, held as `trust`.
@@ -279,6 +301,8 @@ impl Pointer {
         let (prefix, base) = match self.to {
             Region::Stack(_) => ("", "fp"),
             Region::Context => ("", "ctx"),
+            // What a lookup in a map of maps gives is a map only once it is not NULL.
+            Region::MapPtr(_) if self.null == Nullness::Nullable => ("", "map_value"),
             Region::MapPtr(_) => ("", "map_ptr"),
             Region::MapValue(_) => ("", "map_value"),
             Region::MapKey(_) => ("", "map_key"),
@@ -291,7 +315,7 @@ impl Pointer {
             Region::Memory { .. } if matches!(self.trust, Trust::Owned(_)) => ("", "ringbuf_mem"),
             Region::Memory { access: MemAccess::Read, .. } => ("rdonly_", "mem"),
             Region::Memory { access: MemAccess::ReadWrite | MemAccess::Write, .. } => ("", "mem"),
-            Region::Object(_) => match self.trust {
+            Region::Object(_) | Region::Allocated(_) => match self.trust {
                 Trust::Untrusted => ("untrusted_", "ptr_"),
                 Trust::Trusted | Trust::Exclusive(_) => ("trusted_", "ptr_"),
                 Trust::Rcu => ("rcu_", "ptr_"),
@@ -300,7 +324,7 @@ impl Pointer {
         };
         let suffix = match (self.null, self.to) {
             (Nullness::NonNull, _) => "",
-            (Nullness::Nullable, Region::Object(_)) => "or_null_",
+            (Nullness::Nullable, Region::Object(_) | Region::Allocated(_)) => "or_null_",
             (Nullness::Nullable, _) => "_or_null",
         };
         format!("{prefix}{base}{suffix}")

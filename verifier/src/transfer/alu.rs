@@ -230,6 +230,7 @@ fn offset(
         | Region::MapValue(_)
         | Region::MapKey(_)
         | Region::Object(_)
+        | Region::Allocated(_)
         | Region::Memory { .. }
         | Region::Packet { .. }
         | Region::Func(_) => {}

@@ -5,6 +5,10 @@
 //! | `argument` | one argument against its [`ArgKind`] |
 //! | `global` | what differs for global functions of the program |
 //! | `aliasing` | arguments of one call against each other |
+//! | `field` | special fields of map values as arguments |
+//! | `lock` | locks, and calls while one is held |
+//! | `graph` | allocated objects, lists and trees |
+//! | `found` | what a lookup in a map gives |
 //! | `record` | records, reserved memory and the stack as arguments |
 //! | `objects` | iterators, dynptrs and saved interrupt states as arguments |
 //! | `deeds` | what calls do to these |
@@ -15,10 +19,14 @@
 
 mod aliasing;
 mod argument;
-mod callback;
+pub(super) mod callback;
 mod deeds;
 mod effect;
+mod field;
+mod found;
 mod global;
+mod graph;
+mod lock;
 mod objects;
 mod record;
 
@@ -30,7 +38,7 @@ use opswap_bpf::{HelperId, InsnIdx, KfuncId, SubprogId};
 
 use crate::demand::Touched;
 use crate::reject::{Reason, Section};
-use crate::state::VerifierState;
+use crate::state::{Role, VerifierState};
 use crate::subject::Subject;
 
 use argument::Argument;
@@ -95,6 +103,7 @@ pub(super) fn check(
     if contract.effects.contains(HelperEffects::GPL_ONLY) && subject.program.license != License::Gpl {
         return Err(Reason::CallNeedsGpl { name: contract.name.to_owned() });
     }
+    lock::check_call(state, contract)?;
     // What a global function may do to sections is judged before.
     if !matches!(contract.callee, Callee::Global(_)) {
         check_sections(subject, state, contract)?;
@@ -104,15 +113,20 @@ pub(super) fn check(
         let call = argument::Call { subject, state, contract, registers: &registers };
         arguments.push(argument::check(&call, index)?);
     }
+    let call = argument::Call { subject, state, contract, registers: &registers };
+    field::check_map(&call, &arguments)?;
+    field::check_exchange(&call, &arguments)?;
     match contract.callee {
         Callee::Global(_) => global::check_aliasing(subject, state, contract, &arguments)?,
         Callee::Kfunc(_) | Callee::Helper(_) => aliasing::check(subject, state, contract, &arguments)?,
     }
     deeds::check(subject, state, contract, &registers, &arguments)?;
+    let graph = graph::check(&call, &arguments)?;
+    let lock = lock::check(state, contract, &arguments)?;
     let touched = touched(subject, state, contract, &registers, &arguments);
-    let callback = callback::check(subject, state, contract, &registers, &arguments, at)?;
-    let checked = effect::check(subject, state, contract, &registers, arguments)?;
-    Ok(checked.running(callback).touching(touched))
+    let callback = callback::check(&call, &arguments, graph.as_ref(), at)?;
+    let checked = effect::check(&call, arguments, graph.as_ref())?;
+    Ok(checked.running(callback).locking(lock).touching(touched))
 }
 
 /// What a call relies on: numbers where the contract does not take any number, and the program's stack.
@@ -134,6 +148,8 @@ fn touched(
             Argument::Plain
             | Argument::Constant(_)
             | Argument::Map(_)
+            | Argument::Field(_)
+            | Argument::Node(_)
             | Argument::Callback(_)
             | Argument::OnStack(_)
             | Argument::Object { .. } => touched.lends(state, reg),
@@ -161,7 +177,7 @@ fn check_sections(
 ) -> Result<(), Reason> {
     let name = || contract.name.to_owned();
     if contract.flags.contains(KfuncFlags::SLEEPABLE) {
-        if subject.sleepable == Sleepable::No {
+        if super::sleepable(subject, state) == Sleepable::No {
             return Err(Reason::SleepsInAtomicProgram { name: name() });
         }
         if state.sections.rcu > 0 {
@@ -188,6 +204,9 @@ fn check_sections(
         Some(Intrinsic::PreemptEnable) if state.sections.preempt == 0 => {
             Err(Reason::UnmatchedLeave { name: name(), section: Section::PreemptDisabled })
         }
+        Some(Intrinsic::TailCall) if later(state) => {
+            Err(Reason::Unsupported { what: "tail calls in functions that run later" })
+        }
         Some(Intrinsic::TailCall) => match state.refs().leak().or_else(|| state.refs().saved_irq()) {
             Some(leak) => Err(Reason::TailCallLeaks { id: leak.id, at: leak.at }),
             None => Ok(()),
@@ -197,6 +216,11 @@ fn check_sections(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the program has ended by now.
+fn later(state: &VerifierState) -> bool {
+    state.frames().first().is_some_and(|frame| matches!(frame.role, Role::Later { .. }))
 }
 
 /// Meanings that this verifier does not know yet would be lost: such calls are refused.
@@ -220,8 +244,13 @@ fn check_supported(contract: &Contract<'_>) -> Result<(), Reason> {
             | Intrinsic::DynptrRelease
             | Intrinsic::DynptrData
             | Intrinsic::DynptrSlice
-            | Intrinsic::DynptrWrite,
+            | Intrinsic::DynptrWrite
+            | Intrinsic::SpinLock
+            | Intrinsic::SpinUnlock
+            | Intrinsic::KptrXchg
+            | Intrinsic::CallLater,
         ) => Ok(()),
+        Some(Intrinsic::Throw) => Err(Reason::Unsupported { what: "exceptions (bpf_throw)" }),
         Some(_) => Err(Reason::Unsupported { what: "calls with this meaning" }),
     }
 }

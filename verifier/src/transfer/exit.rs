@@ -8,7 +8,7 @@ use opswap_bpf::{InsnIdx, RefId, TypeRef};
 use super::{Step, ended_pointer, readable};
 use crate::access::object;
 use crate::host::PointerLeaks;
-use crate::reject::{Reason, ReturnFault, Section};
+use crate::reject::{LockFault, Reason, ReturnFault, Section};
 use crate::state::{RefKind, Reference, RegState, Region, Role, Trust, VerifierState};
 use crate::subject::Subject;
 
@@ -27,6 +27,10 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
         check_callback(state, min, max)?;
         return Ok(Leaving::Callback { to });
     }
+    if let (Some(to), Role::Comparison) = (state.frame().return_to, state.frame().role) {
+        check_callback(state, 0, 1)?;
+        return Ok(Leaving::Callback { to });
+    }
     if let Some(to) = state.frame().return_to {
         let value = *state.reg(Reg::R0);
         if let RegState::Pointer(pointer) = value
@@ -36,9 +40,18 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
         }
         return Ok(Leaving::Subprogram { to, value });
     }
-    let handed_over = match subject.globals.get(state.frame().subprog) {
-        Some(_) => check_global(state),
-        None => check_result(subject, state),
+    if state.refs().locks().next().is_some() {
+        return Err(Reason::Lock { fault: LockFault::NotReleased });
+    }
+    let handed_over = match state.frame().role {
+        // A function that runs later returns 0.
+        Role::Later { .. } => check_callback(state, 0, 0).map(|()| None),
+        Role::Called | Role::Callback { .. } | Role::Comparison => {
+            match subject.globals.get(state.frame().subprog) {
+                Some(_) => check_global(state),
+                None => check_result(subject, state),
+            }
+        }
     };
     let given = match &handed_over {
         Ok(given) => *given,

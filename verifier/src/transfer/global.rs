@@ -6,7 +6,7 @@ use opswap_bpf::proto::{KfuncFlags, Sleepable};
 use super::contract::{self, Callee, Checked, Contract};
 use crate::globals::{Global, RcuSections};
 use crate::host::Aliasing;
-use crate::reject::Reason;
+use crate::reject::{LockFault, Reason};
 use crate::state::VerifierState;
 use crate::subject::Subject;
 
@@ -41,8 +41,18 @@ pub(super) fn check(
 /// The function begins as if in no section: what it may do there must be legal here, too.
 fn check_sections(subject: &Subject<'_>, state: &VerifierState, global: &Global) -> Result<(), Reason> {
     let name = || global.name.clone();
+    if state.refs().locks().next().is_some() {
+        return Err(Reason::Lock { fault: LockFault::GlobalCall });
+    }
     let sections = state.sections;
-    let atomic = subject.sleepable == Sleepable::No || sections.rcu > 0 || sections.preempt > 0;
+    let sleepable = super::sleepable(subject, state);
+    if sleepable == Sleepable::Yes && subject.sleepable == Sleepable::No {
+        // It is verified as if the program's own rules held wherever it is called.
+        return Err(Reason::Unsupported {
+            what: "global functions in callbacks that may sleep, of a program that may not",
+        });
+    }
+    let atomic = sleepable == Sleepable::No || sections.rcu > 0 || sections.preempt > 0;
     if atomic && global.flags.contains(KfuncFlags::SLEEPABLE) {
         return Err(Reason::GlobalSleeps { name: name() });
     }

@@ -3,13 +3,14 @@
 use opswap_bpf::insn::{AtomicOp, Extend, Fetch, Imm64, MapRef, Reg, Size, Src, Width};
 use opswap_bpf::map::MapKind;
 use opswap_bpf::proto::ContextLayout;
-use opswap_bpf::{Insn, InsnIdx, MapId};
+use opswap_bpf::{Insn, InsnIdx, MapId, MapProto};
 
 use super::{ended_pointer, readable, writable};
+use crate::access::field::Stored;
 use crate::access::stack::{apply_write, immediate};
 use crate::access::{Alignment, Place, Write, check_read, check_write};
 use crate::host::{PointerLeaks, UninitStack};
-use crate::reject::Reason;
+use crate::reject::{FieldFault, Reason};
 use crate::state::{Pointer, RegState, Region, VerifierState};
 use crate::subject::Subject;
 
@@ -43,18 +44,18 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
                 Src::Imm(imm) => RegState::scalar(immediate(imm)),
             };
             let place = Place { base, offset, size };
-            let checked = check_store(subject, state, place, value, Alignment::Ordinary)?;
             let stored = match src {
                 Src::Reg(src) => Some(src),
                 Src::Imm(_) => None,
             };
+            let checked = check_store(subject, state, place, (value, stored), Alignment::Ordinary)?;
             Ok(Checked { stored, ..checked })
         }
         Insn::StoreRelease { size, base, offset, src } => {
             let value = *readable(state, src)?;
             let place = Place { base, offset, size };
             check_ordered(subject, state, place)?;
-            check_store(subject, state, place, value, Alignment::Natural)
+            check_store(subject, state, place, (value, Some(src)), Alignment::Natural)
         }
         Insn::Atomic { op, width, base, offset, src } => {
             let size = match width {
@@ -120,11 +121,11 @@ fn check_store(
     subject: &Subject<'_>,
     state: &VerifierState,
     place: Place,
-    value: RegState,
+    (value, from): (RegState, Option<Reg>),
     alignment: Alignment,
 ) -> Result<Checked, Reason> {
     readable(state, place.base)?;
-    let write = check_write(subject, state, place, &value, alignment)?;
+    let write = check_write(subject, state, place, Stored { value: &value, from }, alignment)?;
     Ok(Checked { write: Some((write, place.size, value)), load: None, reserve: None, stored: None })
 }
 
@@ -174,8 +175,9 @@ fn check_atomic(
     if matches!(old, RegState::Pointer(_)) {
         return Err(Reason::AddressInAtomic { reg: place.base });
     }
+    let unknown = Stored { value: &RegState::unknown(), from: Some(src) };
     // The new value is some number; what the register was known to hold says nothing of it.
-    let write = check_write(subject, state, place, &RegState::unknown(), Alignment::Natural)?;
+    let write = check_write(subject, state, place, unknown, Alignment::Natural)?;
     Ok(Checked {
         write: Some((write, place.size, RegState::unknown())),
         load: fetched_into.map(|dst| (dst, old)),
@@ -196,12 +198,12 @@ pub(super) fn check_immediate(
         Imm64::Value(value) => return Ok(RegState::constant(value)),
         Imm64::Map(map) => {
             let id = linked(map)?;
-            subject.map(id)?;
+            check_fields(subject, dst, id)?;
             Pointer::new(Region::MapPtr(id))
         }
         Imm64::MapValue { map, offset } => {
             let id = linked(map)?;
-            let proto = subject.map(id)?;
+            let proto = check_fields(subject, dst, id)?;
             if proto.kind != MapKind::Array || proto.max_entries != 1 {
                 return Err(Reason::NoDirectValues { map: proto.name.clone() });
             }
@@ -218,6 +220,23 @@ pub(super) fn check_immediate(
             Pointer::new(Region::Func(function))
         }
     }))
+}
+
+/// A map of the program whose special fields programs of this kind may use.
+fn check_fields<'a>(subject: &Subject<'a>, reg: Reg, id: MapId) -> Result<&'a MapProto, Reason> {
+    // Inner maps are found, not named.
+    let map = subject.map(id).ok().filter(|_| !subject.is_inner(id)).ok_or(Reason::UnknownMap { map: id })?;
+    for field in &map.fields {
+        if let Some(programs) = subject.host.refuses_field(&subject.program.kind, &field.field) {
+            let field = if field.field.element().is_some() {
+                "bpf_{list_head,rb_root}"
+            } else {
+                field.field.type_name()
+            };
+            return Err(Reason::Field { reg, fault: FieldFault::Refused { programs, field } });
+        }
+    }
+    Ok(map)
 }
 
 fn linked(map: MapRef) -> Result<MapId, Reason> {

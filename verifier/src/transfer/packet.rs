@@ -7,7 +7,7 @@ use opswap_bpf::{BtfType, InsnIdx};
 use super::branch::{Condition, Learned, Outcome};
 use super::{ended_pointer, readable};
 use crate::domain::Scalar;
-use crate::reject::Reason;
+use crate::reject::{LockFault, Reason};
 use crate::state::{Identity, PacketOrigin, Pointer, RegState, Region, VerifierState};
 use crate::subject::Subject;
 
@@ -106,6 +106,9 @@ pub(super) fn check_load(
     }
     if !returns_number(subject, state) {
         return Err(Reason::LegacyLoadInVoid);
+    }
+    if state.refs().locks().next().is_some() {
+        return Err(Reason::Lock { fault: LockFault::LegacyLoad });
     }
     // The program may end here.
     if let Some(leak) = state.refs().leak() {

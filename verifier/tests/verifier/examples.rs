@@ -12,6 +12,9 @@ use crate::lab::Lab;
 /// Why codes about objects on the stack have none.
 const OBJECTS: &str = "the small host of the examples keeps no objects on the stack";
 
+/// Why codes about special fields have none.
+const FIELDS: &str = "the small host of the examples has no special fields";
+
 /// Codes without an example, and why.
 const WITHOUT: &[(&str, &str)] = &[
     ("OSW0105", "the small host lends no read-only memory"),
@@ -60,6 +63,10 @@ const WITHOUT: &[(&str, &str)] = &[
     ("OSW0462", "functions in text have no BTF prototype"),
     ("OSW0660", "functions in text have no BTF prototype"),
     ("OSW0760", "Linux only: a hook that is disabled"),
+    ("OSW0170", FIELDS),
+    ("OSW0370", FIELDS),
+    ("OSW0470", FIELDS),
+    ("OSW0670", FIELDS),
     ("OSW0150", OBJECTS),
     ("OSW0350", OBJECTS),
     ("OSW0351", OBJECTS),

@@ -1,5 +1,8 @@
 //! A small host to verify against: one flow, its peer, packets that are acquired and released, three maps.
 
+mod fields;
+mod objects;
+
 use std::sync::Arc;
 
 use opswap_bpf::asm::Names;
@@ -27,7 +30,8 @@ const NULLABLE: Nullness = Nullness::Nullable;
 pub(crate) struct Lab {
     btf: Btf,
     kfuncs: Vec<KfuncProto>,
-    helpers: [HelperProto; 3],
+    helpers: Vec<HelperProto>,
+    maps: Vec<Arc<MapProto>>,
     entries: Vec<EntryProto>,
     fields: Vec<(BtfId, FieldPolicy)>,
     flow: BtfId,
@@ -104,12 +108,14 @@ impl Lab {
         ];
         let fields = policies.into_iter().map(|policy| (flow, policy)).collect();
         let types = Types { flow, peer, packet, inner };
-        let mut kfuncs = kfuncs(&types);
-        kfuncs.extend(lab_objects::kfuncs(&lab_objects::Types { peer, packet, peers, num }));
+        let maps = [maps(), fields::maps(packet, peer)].concat();
+        let helpers = [vec![lookup(), update(), lab_objects::from_mem()], fields::helpers()].concat();
+        let on_stack = lab_objects::kfuncs(&lab_objects::Types { peer, packet, peers, num });
         Self {
             btf,
-            kfuncs,
-            helpers: [lookup(), update(), lab_objects::from_mem()],
+            kfuncs: [kfuncs(&types), on_stack, objects::kfuncs()].concat(),
+            helpers,
+            maps,
             entries: entries(&types),
             fields,
             flow,
@@ -121,7 +127,8 @@ impl Lab {
         let assembly = opswap_bpf::asm::assemble_with(text, self)
             .unwrap_or_else(|error| panic!("{name}: cannot assemble: {error}"));
         let mut program = Program::bare(name, ProgramKind::Named(entry.into()), assembly.insns);
-        program.maps = maps();
+        program.maps = self.maps.clone();
+        program.btf = Some(Arc::new(objects::types()));
         crate::globals::declare(&mut program, text, &assembly.labels);
         (program, assembly.lines)
     }
@@ -333,7 +340,7 @@ impl Names for Lab {
     }
 
     fn map(&self, name: &str) -> Option<MapId> {
-        let at = maps().iter().position(|map| map.name == name)?;
+        let at = self.maps.iter().position(|map| map.name == name)?;
         Some(MapId(u32::try_from(at).ok()?))
     }
 }

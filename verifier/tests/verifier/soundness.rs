@@ -75,6 +75,7 @@ impl Watcher<'_> {
                 | Region::PacketEnd
                 | Region::Record { .. }
                 | Region::Dynptr(_)
+                | Region::Allocated(_)
                 | Region::Func(_) => panic!("no such pointer is given: {pointer:?}"),
             },
         };

@@ -4,10 +4,11 @@
 //! the callee writes overlaps no other memory argument.
 
 use opswap_bpf::RefId;
-use opswap_bpf::proto::Demand;
+use opswap_bpf::proto::{Demand, NodeUse};
 
 use super::Contract;
 use super::argument::Argument;
+use super::graph::NodePlace;
 use super::objects::Held;
 use crate::access::argument::Extent;
 use crate::host::Aliasing;
@@ -76,7 +77,10 @@ fn taken(argument: &Argument) -> Option<RefId> {
         | Argument::Constant(_)
         | Argument::Map(_)
         | Argument::Memory(_)
+        | Argument::Field(_)
+        | Argument::Node(NodePlace { taken: NodeUse::Linked, .. })
         | Argument::Object { .. } => None,
+        Argument::Node(node) => node.pointer.trust.root(),
     }
 }
 
@@ -85,6 +89,8 @@ fn hangs_on(state: &VerifierState, argument: &Argument, object: RefId) -> bool {
         Argument::Object { pointer, .. } => pointer.trust.root(),
         Argument::Memory(extent) => extent.root,
         Argument::OnStack(held) => held.root(),
+        Argument::Field(place) => place.root,
+        Argument::Node(node) => node.pointer.trust.root(),
         Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => None,
     };
     root.is_some_and(|root| {

@@ -8,6 +8,8 @@ use opswap_bpf::proto::{
 };
 use opswap_bpf::{BtfType, MapId, RefId, SubprogId, TypeRef};
 
+use super::field::{self, FieldPlace};
+use super::graph::{self, NodePlace};
 use super::objects::{self, Held};
 use super::{Callee, Contract, global, record};
 use crate::access::argument::{Demanded, Extent, check as check_memory};
@@ -40,6 +42,10 @@ pub(super) enum Argument {
     Map(MapId),
     /// Memory that the callee sees.
     Memory(Extent),
+    /// A special field.
+    Field(FieldPlace),
+    /// A node of an allocated object.
+    Node(NodePlace),
     /// A subprogram that the callee runs.
     Callback(SubprogId),
     /// An iterator, a dynptr or a saved interrupt state.
@@ -53,6 +59,13 @@ pub(super) enum Argument {
         /// How the callee takes it.
         demand: Demand,
     },
+}
+
+impl Argument {
+    /// The special field that it points to.
+    pub(super) fn place(&self) -> Option<&FieldPlace> {
+        if let Self::Field(place) = self { Some(place) } else { None }
+    }
 }
 
 impl Call<'_> {
@@ -139,10 +152,9 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Reserved => record::check_reserved(call, reg),
         ArgKind::Stack => record::check_stack(call, arg, reg),
         ArgKind::Percpu => Err(Reason::Unsupported { what: "per-CPU arguments" }),
-        ArgKind::Node { .. } | ArgKind::Allocated { .. } => {
-            Err(Reason::Unsupported { what: "arguments in allocated objects" })
-        }
-        ArgKind::Field(_) => Err(Reason::Unsupported { what: "special field arguments" }),
+        ArgKind::Node { kind, taken } => graph::check_node(call, index, arg, reg, (*kind, *taken)),
+        ArgKind::Allocated { by, demand } => graph::check_object(call, index, arg, reg, (*by, *demand)),
+        ArgKind::Field(kind) => field::check(call, index, arg, reg, *kind),
         ArgKind::KptrSlot { .. } => Err(Reason::Unsupported { what: "arguments that point to a kptr" }),
         // NULL where that is legal, and otherwise judged as any other value.
         ArgKind::Dynptr(_) if arg.null == Nullness::Nullable && readable(call.state, reg)?.is_null() => {
@@ -152,7 +164,7 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Iter { ty, role } => objects::check_iter(call, index, reg, *ty, *role),
         ArgKind::IrqFlag { role, class } => objects::check_irq(call, index, reg, *role, *class),
         ArgKind::Callback { .. } => check_callback(call, index, reg),
-        ArgKind::OwnedObject => Err(Reason::Unsupported { what: "arguments that own any object" }),
+        ArgKind::OwnedObject => field::check_owned(call, index, arg, reg),
     }
 }
 

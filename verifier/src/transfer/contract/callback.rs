@@ -4,54 +4,97 @@
 //! alike end the circle, as with `may_goto`: the callee itself makes an end.
 
 use opswap_bpf::insn::Reg;
-use opswap_bpf::proto::{ArgKind, Demand, DynptrKind, DynptrMemory, Intrinsic, Nullness};
-use opswap_bpf::{InsnIdx, MapId, SubprogId};
+use opswap_bpf::proto::{
+    ArgKind, Demand, DynptrKind, DynptrMemory, FieldKind, Intrinsic, Nullness, Sleepable,
+};
+use opswap_bpf::{InsnIdx, MapId};
 
-use super::argument::Argument;
-use super::{Callee, Contract};
+use super::argument::{Argument, Call};
+use super::graph::{self, Graph};
+use super::{Callee, found};
 use crate::host::Aliasing;
 use crate::reject::Reason;
-use crate::state::{Frame, Pointer, RefKind, RegState, Region, Role, Trust, VerifierState};
+use crate::state::{Frame, Home, Origin, Pointer, RefKind, RegState, Region, Role, Trust, VerifierState};
 use crate::subject::Subject;
+
+/// When a callback runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum When {
+    /// Before the call returns.
+    Now,
+    /// Some time later, on its own.
+    Later,
+}
 
 /// A callback about to run.
 pub(crate) struct Entered {
     start: InsnIdx,
     frame: Frame,
+    when: When,
+    /// The registers that hold an element of a map: another one each time.
+    elements: Vec<Reg>,
 }
 
 impl Entered {
     /// The state in which the callback begins, and where. `caller` is that of the call.
-    pub(crate) fn state(self, caller: &VerifierState) -> (InsnIdx, VerifierState) {
-        let mut state = caller.clone();
-        let mut frame = self.frame;
+    pub(crate) fn state(
+        self,
+        subject: &Subject<'_>,
+        caller: &VerifierState,
+    ) -> (When, InsnIdx, VerifierState) {
+        let Self { start, mut frame, when, elements } = self;
+        let mut state = match when {
+            When::Now => caller.clone(),
+            // Nothing of the caller is left by then, its maps' identities included.
+            When::Later => VerifierState::alone(Frame::new(0, frame.subprog, None)),
+        };
+        let own_map = (when == When::Later).then(|| state.fresh_identity());
         for reg in Reg::ARGS {
-            let value = state.identified(*frame.reg(reg));
+            let mut value = state.identified(*frame.reg(reg));
+            if let RegState::Pointer(pointer) = &mut value
+                && let Region::MapValue(map) | Region::MapPtr(map) = pointer.to
+            {
+                let fields = subject.map(map).map_or(&[][..], |map| &map.fields);
+                if let Some(own) = own_map.filter(|_| subject.is_inner(map)) {
+                    pointer.origin.map = own;
+                }
+                if elements.contains(&reg) && found::has_lock(fields) {
+                    pointer.origin.value = state.fresh_identity();
+                }
+            }
             frame.set(reg, value);
         }
-        let at = frame.return_to.unwrap_or(self.start);
-        state.push(frame);
-        for reg in Reg::ARGS {
-            // What the callee lends ends when the callback returns.
-            if let RegState::Pointer(pointer @ Pointer { to: Region::Dynptr(_), .. }) = *state.reg(reg) {
-                let id = state.begin(RefKind::Lent, at);
-                state.set(reg, RegState::Pointer(pointer.held(Trust::Borrowed(id))));
+        match when {
+            When::Now => {
+                let at = frame.return_to.unwrap_or(start);
+                state.push(frame);
+                lend(&mut state, at);
+                state.may_goto_depth = state.may_goto_depth.saturating_add(1);
             }
+            When::Later => state = VerifierState::alone(frame).with_ids_of(&state),
         }
-        state.may_goto_depth = state.may_goto_depth.saturating_add(1);
-        (self.start, state)
+        (when, start, state)
+    }
+}
+
+/// What the callee lends ends when the callback returns.
+fn lend(state: &mut VerifierState, at: InsnIdx) {
+    for reg in Reg::ARGS {
+        if let RegState::Pointer(pointer @ Pointer { to: Region::Dynptr(_), .. }) = *state.reg(reg) {
+            let id = state.begin(RefKind::Lent, at);
+            state.set(reg, RegState::Pointer(pointer.held(Trust::Borrowed(id))));
+        }
     }
 }
 
 /// The callback of a call at `at`, if it takes one.
 pub(super) fn check(
-    subject: &Subject<'_>,
-    state: &VerifierState,
-    contract: &Contract<'_>,
-    registers: &[Option<Reg>],
+    call: &Call<'_>,
     arguments: &[Argument],
+    graph: Option<&Graph>,
     at: InsnIdx,
 ) -> Result<Option<Entered>, Reason> {
+    let Call { subject, state, contract, registers } = *call;
     let mut taken = contract.args.iter().zip(arguments).filter_map(|(arg, given)| match (&arg.kind, given) {
         (ArgKind::Callback { args }, Argument::Callback(id)) => Some((args, *id)),
         _ => None,
@@ -60,15 +103,18 @@ pub(super) fn check(
     if taken.next().is_some() {
         return Err(Reason::Unsupported { what: "two callbacks of one call" });
     }
-    if subject.policy.aliasing == Aliasing::Exclusive && arguments.iter().any(is_lent) {
+    let when = if contract.intrinsic == Some(Intrinsic::CallLater) { When::Later } else { When::Now };
+    if when == When::Now && subject.policy.aliasing == Aliasing::Exclusive && arguments.iter().any(is_lent) {
         // The callback may reach the same memory while the callee holds a reference to it.
         return Err(Reason::Unsupported { what: "callbacks beside arguments that are references" });
     }
     let frames = state.frames().len() + 1;
-    if frames > subject.limits.call_frames as usize {
+    if when == When::Now && frames > subject.limits.call_frames as usize {
         return Err(Reason::CallTooDeep { frames });
     }
     let role = match (contract.callee, contract.intrinsic) {
+        _ if kinds.iter().any(|kind| matches!(kind, ArgKind::Node { .. })) => Role::Comparison,
+        (_, Some(Intrinsic::CallLater)) => Role::Later { sleepable: may_sleep(arguments)? },
         (Callee::Helper(_), Some(Intrinsic::Loop | Intrinsic::ForEach | Intrinsic::CallOnce)) => {
             Role::Callback { min: 0, max: 1 }
         }
@@ -76,16 +122,43 @@ pub(super) fn check(
             Role::Callback { min: i64::MIN, max: i64::MAX }
         }
     };
-    let frame = frame(state, registers, arguments, kinds, id, (at, role))?;
+    let map = match when {
+        When::Now => found::map_argument(state, registers, arguments),
+        // The map that the timer or workqueue lies in.
+        When::Later => arguments.iter().find_map(Argument::place).and_then(|place| match place.home {
+            Home::Map(map) => Some((map, Origin::default())),
+            Home::Allocated(_) => None,
+        }),
+    };
+    let number = if when == When::Now { state.depth().saturating_add(1) } else { 0 };
+    let mut frame = Frame::new(number, id, (when == When::Now).then_some(at));
+    frame.role = role;
+    let mut elements = Vec::new();
+    for (reg, kind) in Reg::ARGS.into_iter().zip(kinds) {
+        let element = if let ArgKind::Node { .. } = kind { graph.and_then(graph::compared) } else { None };
+        frame.set(reg, element.map_or_else(|| given(state, registers, map, kind), Ok)?);
+        if matches!(kind, ArgKind::MapValue { .. }) {
+            elements.push(reg);
+        }
+    }
     let start = subject.cfg.functions().get(id.index()).map(|function| function.start);
     let start = start.ok_or(Reason::Internal { what: "a callback that is no function" })?;
-    Ok(Some(Entered { start, frame }))
+    Ok(Some(Entered { start, frame, when, elements }))
+}
+
+/// Workqueues run where sleeping is allowed, timers where it is not.
+fn may_sleep(arguments: &[Argument]) -> Result<Sleepable, Reason> {
+    match arguments.iter().find_map(Argument::place).map(|place| place.kind) {
+        Some(FieldKind::Workqueue) => Ok(Sleepable::Yes),
+        Some(FieldKind::Timer) => Ok(Sleepable::No),
+        Some(_) | None => Err(Reason::Unsupported { what: "callbacks that run later for such a field" }),
+    }
 }
 
 /// Whether the callee holds a reference to memory of the program or to an object that the program may reach.
 fn is_lent(argument: &Argument) -> bool {
     match argument {
-        Argument::Memory(_) => true,
+        Argument::Memory(_) | Argument::Field(_) | Argument::Node(_) => true,
         Argument::Object { pointer, .. } => pointer.trust.root().is_some(),
         // The callback may use or end the object under the callee's hands.
         Argument::OnStack(held) => held.spot.is_some(),
@@ -93,53 +166,32 @@ fn is_lent(argument: &Argument) -> bool {
     }
 }
 
-fn frame(
-    state: &VerifierState,
-    registers: &[Option<Reg>],
-    arguments: &[Argument],
-    kinds: &[ArgKind],
-    id: SubprogId,
-    (at, role): (InsnIdx, Role),
-) -> Result<Frame, Reason> {
-    let map = arguments.iter().find_map(|argument| match argument {
-        Argument::Map(map) => Some(*map),
-        Argument::Plain
-        | Argument::Constant(_)
-        | Argument::Memory(_)
-        | Argument::Callback(_)
-        | Argument::OnStack(_)
-        | Argument::Object { .. } => None,
-    });
-    let number = state.depth().saturating_add(1);
-    let mut frame = Frame::new(number, id, Some(at));
-    frame.role = role;
-    for (reg, kind) in Reg::ARGS.into_iter().zip(kinds) {
-        frame.set(reg, given(state, registers, map, kind)?);
-    }
-    Ok(frame)
-}
-
 /// What the callee passes to the callback.
 #[expect(clippy::wildcard_enum_match_arm, reason = "callees pass no others")]
 fn given(
     state: &VerifierState,
     registers: &[Option<Reg>],
-    map: Option<MapId>,
+    map: Option<(MapId, Origin)>,
     kind: &ArgKind,
 ) -> Result<RegState, Reason> {
     let map =
         || map.ok_or(Reason::Internal { what: "a callback is passed a map that the call does not have" });
-    let pointer = |to| RegState::Pointer(Pointer::new(to));
+    // An element of its own each time, but always of this map.
+    let pointer = |to, (_, origin): (MapId, Origin)| {
+        RegState::Pointer(Pointer::new(to).from_origin(Origin { map: origin.map, ..Origin::default() }))
+    };
     Ok(match kind {
         ArgKind::Scalar { .. } | ArgKind::Any | ArgKind::Ignored => RegState::unknown(),
         ArgKind::Passed(index) => match registers.get(usize::from(index.0)).copied().flatten() {
             Some(reg) => *state.reg(reg),
             None => RegState::NotInit,
         },
-        ArgKind::Map { .. } => pointer(Region::MapPtr(map()?)),
-        ArgKind::MapKey => pointer(Region::MapKey(map()?)),
-        ArgKind::MapValue { .. } => pointer(Region::MapValue(map()?)),
-        ArgKind::Dynptr(DynptrKind::Read) => pointer(Region::Dynptr(DynptrMemory::Local)),
+        ArgKind::Map { .. } => pointer(Region::MapPtr(map()?.0), map()?),
+        ArgKind::MapKey => pointer(Region::MapKey(map()?.0), map()?),
+        ArgKind::MapValue { .. } => pointer(Region::MapValue(map()?.0), map()?),
+        ArgKind::Dynptr(DynptrKind::Read) => {
+            RegState::Pointer(Pointer::new(Region::Dynptr(DynptrMemory::Local)))
+        }
         ArgKind::Object { ty, demand: Demand::Trusted } => {
             RegState::Pointer(Pointer::new(Region::Object(*ty)).nullable(Nullness::NonNull))
         }

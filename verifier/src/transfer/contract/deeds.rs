@@ -95,6 +95,8 @@ fn lender(subject: &Subject<'_>, arguments: &[Argument]) -> Result<Option<RefId>
             },
             Argument::Memory(extent) => extent.root,
             Argument::OnStack(held) => held.root(),
+            Argument::Field(place) => place.root,
+            Argument::Node(node) => node.pointer.trust.root(),
             Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => None,
         };
         match (lender, root) {

@@ -2,15 +2,18 @@
 
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::{Extend, Reg};
+use opswap_bpf::map::SpecialField;
 use opswap_bpf::proto::{
-    ArgIdx, Demand, HelperEffects, Intrinsic, KfuncFlags, MemSize, Nullness, RetKind, RetTrust,
+    ArgIdx, Demand, HelperEffects, Intrinsic, KfuncFlags, MemSize, NodeUse, Nullness, RetKind, RetTrust,
 };
-use opswap_bpf::{InsnIdx, RefId};
+use opswap_bpf::{BtfId, BtfSpace, InsnIdx, RefId};
 
 use super::argument::Argument;
-use super::{Contract, callback, deeds, global};
+use super::graph::{self, Graph};
+use super::{Contract, argument, callback, deeds, found, global, lock};
 use crate::demand::Touched;
 use crate::domain::Scalar;
+use crate::host::Aliasing;
 use crate::reject::Reason;
 use crate::state::{Identity, Pointer, RefKind, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
@@ -26,6 +29,8 @@ pub(crate) struct Checked {
     intrinsic: Option<Intrinsic>,
     effects: HelperEffects,
     callback: Option<callback::Entered>,
+    lock: Option<lock::Change>,
+    graph: Option<Graph>,
     touched: Touched,
     context: Context,
 }
@@ -45,7 +50,8 @@ impl Checked {
         let reborrowed = global::takes_context(contract);
         let context = if reborrowed { Context::Reborrowed } else { Context::Untouched };
         let touched = Touched::default();
-        Self { arguments, result, intrinsic, effects, callback: None, touched, context }
+        let (callback, lock, graph) = (None, None, None);
+        Self { arguments, result, intrinsic, effects, callback, lock, graph, touched, context }
     }
 
     /// Adds what the call touched.
@@ -56,6 +62,11 @@ impl Checked {
     /// What the call touched.
     pub(crate) fn take_touched(&mut self) -> Touched {
         std::mem::take(&mut self.touched)
+    }
+
+    /// Adds what the call does with a lock.
+    pub(super) fn locking(self, lock: Option<lock::Change>) -> Self {
+        Self { lock, ..self }
     }
 
     /// Adds the callback that the call runs.
@@ -69,23 +80,35 @@ impl Checked {
     }
 }
 
+/// Which identity a pointer gets that no other has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fresh {
+    /// None: nobody asks which one it is.
+    Nothing,
+    /// That of the map.
+    Map,
+    /// That of the value or object.
+    Value,
+}
+
 /// What `R0` holds.
-enum Outcome {
+pub(super) enum Outcome {
     /// This.
     Value(RegState),
+    /// A pointer that was found in a map.
+    Found(Pointer, Fresh),
     /// A pointer with a reference of its own.
-    Acquired(Pointer),
+    Acquired(Pointer, Fresh),
     /// A pointer borrowed through `&mut`: any other use of `from` ends it.
     Loan { from: RefId, pointer: Pointer },
 }
 
 pub(super) fn check(
-    subject: &Subject<'_>,
-    state: &VerifierState,
-    contract: &Contract<'_>,
-    registers: &[Option<Reg>],
+    call: &argument::Call<'_>,
     arguments: Vec<Argument>,
+    graph: Option<&Graph>,
 ) -> Result<Checked, Reason> {
+    let argument::Call { subject, state, contract, registers } = *call;
     let null = contract.ret.null;
     let result = match &contract.ret.kind {
         RetKind::Void => Outcome::Value(RegState::NotInit),
@@ -110,7 +133,7 @@ pub(super) fn check(
                 _ if contract.effects.contains(HelperEffects::CASTS_REFERENCE) => {
                     borrowed(&arguments, ArgIdx(0), pointer)
                 }
-                RetTrust::Owned => Outcome::Acquired(pointer),
+                RetTrust::Owned => Outcome::Acquired(pointer, Fresh::Nothing),
                 RetTrust::Borrowed(tie) => borrowed(&arguments, *tie, pointer),
                 RetTrust::Trusted | RetTrust::Rcu | RetTrust::Untrusted => {
                     Outcome::Value(RegState::Pointer(pointer))
@@ -118,17 +141,17 @@ pub(super) fn check(
             }
         }
         RetKind::PercpuOf(_) => return Err(Reason::Unsupported { what: "per-CPU results" }),
-        RetKind::Allocated { .. } | RetKind::ElementOf { .. } | RetKind::SameAs(_) => {
-            return Err(Reason::Unsupported { what: "allocated objects" });
-        }
-        RetKind::KptrOf(_) => return Err(Reason::Unsupported { what: "kptr results" }),
+        RetKind::Allocated { ty, by } => graph::allocate(subject, &arguments, *ty, *by, null)?,
+        RetKind::ElementOf { trust, .. } => graph::element(subject, state, graph, *trust, null)?,
+        RetKind::SameAs(index) => graph::count(&arguments, *index)?,
+        RetKind::KptrOf(index) => kptr(subject, &arguments, *index, null)?,
         RetKind::Object { ty, trust } => {
             let pointer = Pointer::new(Region::Object(*ty)).nullable(null);
             match trust {
                 _ if contract.effects.contains(HelperEffects::CASTS_REFERENCE) => {
                     borrowed(&arguments, ArgIdx(0), pointer)
                 }
-                RetTrust::Owned => Outcome::Acquired(pointer),
+                RetTrust::Owned => Outcome::Acquired(pointer, Fresh::Nothing),
                 RetTrust::Borrowed(tie) => borrowed(&arguments, *tie, pointer),
                 RetTrust::Trusted if arguments.iter().any(deeds::guarded) => {
                     Outcome::Value(RegState::Pointer(pointer.held(Trust::Rcu)))
@@ -149,85 +172,15 @@ pub(super) fn check(
             let pointer = Pointer::new(Region::Memory { size, access: *access }).nullable(null);
             match tie {
                 Some(tie) => borrowed(&arguments, *tie, pointer),
-                None if contract.flags.contains(KfuncFlags::ACQUIRE) => Outcome::Acquired(pointer),
+                None if contract.flags.contains(KfuncFlags::ACQUIRE) => {
+                    Outcome::Acquired(pointer, Fresh::Nothing)
+                }
                 None => Outcome::Value(RegState::Pointer(pointer)),
             }
         }
-        RetKind::MapValue => {
-            let map = arguments.iter().find_map(|argument| match argument {
-                Argument::Map(map) => Some(*map),
-                Argument::Plain
-                | Argument::Callback(_)
-                | Argument::Constant(_)
-                | Argument::Memory(_)
-                | Argument::OnStack(_)
-                | Argument::Object { .. } => None,
-            });
-            let map =
-                map.ok_or(Reason::Internal { what: "a contract returns a map's value but takes no map" })?;
-            if let Some(RetKind::Record { id, trust }) = subject.host.found(subject.map(map)?.kind) {
-                let record = subject.host.record(*id);
-                let name = record.ok_or(Reason::Internal { what: "a map holds unknown records" })?.name;
-                let pointer = Pointer::new(Region::Record { id: *id, name }).nullable(null);
-                let result = match trust {
-                    RetTrust::Owned => Outcome::Acquired(pointer),
-                    RetTrust::Borrowed(_) | RetTrust::Trusted | RetTrust::Rcu | RetTrust::Untrusted => {
-                        Outcome::Value(RegState::Pointer(pointer))
-                    }
-                };
-                return Ok(Checked::new(contract, arguments, result));
-            }
-            check_value_map(subject, contract, map)?;
-            Outcome::Value(RegState::Pointer(Pointer::new(Region::MapValue(map)).nullable(null)))
-        }
+        RetKind::MapValue => found::check(subject, state, contract, registers, &arguments)?,
     };
-    Ok(Checked::new(contract, arguments, result))
-}
-
-/// A map whose values are plain memory of the size that its shape says.
-fn check_value_map(
-    subject: &Subject<'_>,
-    contract: &Contract<'_>,
-    map: opswap_bpf::MapId,
-) -> Result<(), Reason> {
-    use opswap_bpf::map::MapKind;
-    let proto = subject.map(map)?;
-    match proto.kind {
-        MapKind::Hash
-        | MapKind::Array
-        | MapKind::PercpuHash
-        | MapKind::PercpuArray
-        | MapKind::LruHash
-        | MapKind::LruPercpuHash
-        | MapKind::LpmTrie
-        | MapKind::CgroupStorage
-        | MapKind::PercpuCgroupStorage
-        | MapKind::SkStorage
-        | MapKind::InodeStorage
-        | MapKind::TaskStorage
-        | MapKind::CgrpStorage => Ok(()),
-        kind @ (MapKind::Unspec
-        | MapKind::ProgArray
-        | MapKind::PerfEventArray
-        | MapKind::StackTrace
-        | MapKind::CgroupArray
-        | MapKind::ArrayOfMaps
-        | MapKind::HashOfMaps
-        | MapKind::Devmap
-        | MapKind::Sockmap
-        | MapKind::Cpumap
-        | MapKind::Xskmap
-        | MapKind::Sockhash
-        | MapKind::ReuseportSockarray
-        | MapKind::Queue
-        | MapKind::Stack
-        | MapKind::DevmapHash
-        | MapKind::StructOps
-        | MapKind::Ringbuf
-        | MapKind::BloomFilter
-        | MapKind::UserRingbuf
-        | MapKind::Arena) => Err(Reason::WrongMapKind { kind: kind as u32, name: contract.title() }),
-    }
+    Ok(Checked { graph: graph.copied(), ..Checked::new(contract, arguments, result) })
 }
 
 fn constant(contract: &Contract<'_>, arguments: &[Argument], index: ArgIdx) -> Result<u32, Reason> {
@@ -239,6 +192,8 @@ fn constant(contract: &Contract<'_>, arguments: &[Argument], index: ArgIdx) -> R
             Argument::Plain
             | Argument::Callback(_)
             | Argument::Map(_)
+            | Argument::Field(_)
+            | Argument::Node(_)
             | Argument::Memory(_)
             | Argument::OnStack(_)
             | Argument::Object { .. },
@@ -275,10 +230,54 @@ fn borrowed(arguments: &[Argument], tie: ArgIdx, pointer: Pointer) -> Outcome {
             None => Outcome::Value(RegState::NotInit),
         },
         // NULL was given, or something without a life time.
-        Some(Argument::Plain | Argument::Constant(_) | Argument::Callback(_)) => plain(Trust::Untrusted),
+        Some(
+            Argument::Plain
+            | Argument::Constant(_)
+            | Argument::Callback(_)
+            | Argument::Field(_)
+            | Argument::Node(_),
+        ) => plain(Trust::Untrusted),
         Some(Argument::Map(_)) => plain(Trust::Trusted),
         None => Outcome::Value(RegState::NotInit),
     }
+}
+
+/// The object that a kptr held before: the program owns it now.
+fn kptr(
+    subject: &Subject<'_>,
+    arguments: &[Argument],
+    index: ArgIdx,
+    null: Nullness,
+) -> Result<Outcome, Reason> {
+    let place = arguments.get(usize::from(index.0)).and_then(Argument::place);
+    let Some(SpecialField::Kptr { ty, .. }) = place.map(|place| place.field.field) else {
+        return Err(Reason::Internal { what: "a contract returns a kptr but takes none" });
+    };
+    let (to, fresh) = if ty.space == BtfSpace::Program {
+        (Region::Allocated(ty.id), fresh_object(subject, ty.id))
+    } else {
+        (Region::Object(ty), Fresh::Nothing)
+    };
+    Ok(Outcome::Acquired(Pointer::new(to).nullable(null), fresh))
+}
+
+/// Whether it matters which of several objects of a struct of the program it is.
+pub(super) fn fresh_object(subject: &Subject<'_>, ty: BtfId) -> Fresh {
+    let locked = subject.struct_fields(ty).is_some_and(|fields| found::has_lock(&fields));
+    if locked { Fresh::Value } else { Fresh::Nothing }
+}
+
+/// Gives a new pointer its identities: one number serves them all.
+fn identified(state: &mut VerifierState, pointer: Pointer, fresh: Fresh) -> RegState {
+    let value = state.identified(RegState::Pointer(pointer));
+    let RegState::Pointer(mut pointer) = value else { return value };
+    let mut one = || if pointer.id.is_some() { pointer.id } else { state.fresh_identity() };
+    match fresh {
+        Fresh::Nothing => {}
+        Fresh::Map => pointer.origin.map = one(),
+        Fresh::Value => pointer.origin.value = one(),
+    }
+    RegState::Pointer(pointer)
 }
 
 /// Carries out a legal call.
@@ -309,7 +308,17 @@ pub(crate) fn apply(
                 }
             }
             Argument::OnStack(held) => deeds::apply(subject, state, *held, &checked.arguments, at, gone),
-            Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => {}
+            Argument::Node(node) => {
+                let Some((root, graph)) = node.pointer.trust.root().zip(checked.graph) else { continue };
+                if node.taken == NodeUse::Given {
+                    state.hand_over(root, graph.lock, gone);
+                }
+            }
+            Argument::Plain
+            | Argument::Constant(_)
+            | Argument::Map(_)
+            | Argument::Field(_)
+            | Argument::Callback(_) => {}
         }
     }
     if checked.context == Context::Reborrowed {
@@ -323,14 +332,21 @@ pub(crate) fn apply(
     if leaves || moved || checked.effects.contains(HelperEffects::CHANGES_PACKET) {
         state.end_packet(gone);
     }
+    if let (Some(graph), Outcome::Acquired(..), Aliasing::Exclusive) =
+        (checked.graph, &checked.result, subject.policy.aliasing)
+    {
+        // Nothing delays the end of an object that is taken out and dropped: it may be any of those that were seen.
+        state.end_borrows(graph.lock, gone);
+    }
     for reg in [Reg::R0].into_iter().chain(Reg::ARGS) {
         state.set(reg, RegState::NotInit);
     }
     let result = match checked.result {
         Outcome::Value(value) => state.identified(value),
-        Outcome::Acquired(pointer) => {
+        Outcome::Found(pointer, fresh) => identified(state, pointer, fresh),
+        Outcome::Acquired(pointer, fresh) => {
             // A nullable pointer gets its identity first, as in the kernel's numbering.
-            let value = state.identified(RegState::Pointer(pointer));
+            let value = identified(state, pointer, fresh);
             let id = state.begin(RefKind::Owned, at);
             match value {
                 RegState::Pointer(pointer) => RegState::Pointer(pointer.held(Trust::Owned(id))),
@@ -352,6 +368,9 @@ pub(crate) fn apply(
         Some(Intrinsic::PreemptDisable) => state.sections.preempt = state.sections.preempt.saturating_add(1),
         Some(Intrinsic::PreemptEnable) => state.sections.preempt = state.sections.preempt.saturating_sub(1),
         _ => {}
+    }
+    if let Some(change) = checked.lock {
+        lock::apply(subject, state, change, at);
     }
     let mut more = deeds::advance(state, &checked.arguments);
     if let Some(more) = &mut more {

@@ -89,6 +89,8 @@ fn root(argument: &Argument) -> Option<RefId> {
         Argument::Object { pointer, .. } => pointer.trust.root(),
         Argument::Memory(extent) => extent.root,
         Argument::OnStack(held) => held.lender().or(held.root()),
+        Argument::Field(place) => place.root,
+        Argument::Node(node) => node.pointer.trust.root(),
         Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => None,
     }
 }

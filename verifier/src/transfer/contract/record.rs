@@ -43,6 +43,7 @@ pub(super) fn check(
         | Region::MapValue(_)
         | Region::MapKey(_)
         | Region::Memory { .. }
+        | Region::Allocated(_)
         | Region::Packet { .. }
         | Region::PacketEnd
         | Region::Dynptr(_)
