@@ -13,24 +13,30 @@ pub struct FlowOps {
 const _: () = {
     use ::opswap::__private as __p;
     const __MEMBERS: &[__p::OpsMemberDecl] = &[
-        __p::op_member(
-            "grow",
-            "",
-            __p::core::mem::offset_of!(FlowOps, grow),
-            (__p::PresenceDecl::Required, __p::SleepDecl::Atomic),
-            0u32,
-            &[__p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<&mut Flow>() }],
-            __p::op_ret_shape::<()>(),
-        ),
-        __p::op_member(
-            "start",
-            "",
-            __p::core::mem::offset_of!(FlowOps, start),
-            (__p::PresenceDecl::Optional, __p::SleepDecl::Sleepable),
-            1u32,
-            &[__p::ArgDecl { name: "peer", shape: __p::op_arg_shape::<Option<&Peer>>() }],
-            __p::op_ret_shape::<()>(),
-        ),
+        {
+            const __OP: __p::OpsMemberDecl = __p::op_member(
+                "grow",
+                "",
+                __p::core::mem::offset_of!(FlowOps, grow),
+                (__p::PresenceDecl::Required, __p::SleepDecl::Atomic),
+                0u32,
+                &[__p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<&mut Flow>() }],
+                __p::op_ret_shape::<()>(),
+            );
+            __p::stubbed(__OP, __p::stub!("flow_ops__grow", __OP.cfi_hash))
+        },
+        {
+            const __OP: __p::OpsMemberDecl = __p::op_member(
+                "start",
+                "",
+                __p::core::mem::offset_of!(FlowOps, start),
+                (__p::PresenceDecl::Optional, __p::SleepDecl::Sleepable),
+                1u32,
+                &[__p::ArgDecl { name: "peer", shape: __p::op_arg_shape::<Option<&Peer>>() }],
+                __p::op_ret_shape::<()>(),
+            );
+            __p::stubbed(__OP, __p::stub!("flow_ops__start", __OP.cfi_hash))
+        },
         __p::op_member(
             "undo",
             "",
@@ -40,15 +46,18 @@ const _: () = {
             &[__p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<&mut Flow>() }],
             __p::op_ret_shape::<u32>(),
         ),
-        __p::op_member(
-            "take",
-            "",
-            __p::core::mem::offset_of!(FlowOps, take),
-            (__p::PresenceDecl::Optional, __p::SleepDecl::Atomic),
-            3u32,
-            &[__p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<KRef<Flow>>() }],
-            __p::op_ret_shape::<Option<KRef<Flow>>>(),
-        ),
+        {
+            const __OP: __p::OpsMemberDecl = __p::op_member(
+                "take",
+                "",
+                __p::core::mem::offset_of!(FlowOps, take),
+                (__p::PresenceDecl::Optional, __p::SleepDecl::Atomic),
+                3u32,
+                &[__p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<KRef<Flow>>() }],
+                __p::op_ret_shape::<Option<KRef<Flow>>>(),
+            );
+            __p::stubbed(__OP, __p::stub!("flow_ops__take", __OP.cfi_hash))
+        },
         __p::data_member::<[u8; 16]>("name", "", __p::core::mem::offset_of!(FlowOps, name)),
     ];
     #[__p::linkme::distributed_slice(__p::OPSWAP_STRUCT_OPS)]

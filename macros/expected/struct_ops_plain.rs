@@ -6,18 +6,21 @@ pub struct FlowOps {
 const _: () = {
     use ::opswap::__private as __p;
     const __MEMBERS: &[__p::OpsMemberDecl] = &[
-        __p::op_member(
-            "grow",
-            "",
-            __p::core::mem::offset_of!(FlowOps, grow),
-            (__p::PresenceDecl::Optional, __p::SleepDecl::Atomic),
-            0u32,
-            &[
-                __p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<&mut Flow>() },
-                __p::ArgDecl { name: "by", shape: __p::op_arg_shape::<u32>() },
-            ],
-            __p::op_ret_shape::<u32>(),
-        ),
+        {
+            const __OP: __p::OpsMemberDecl = __p::op_member(
+                "grow",
+                "",
+                __p::core::mem::offset_of!(FlowOps, grow),
+                (__p::PresenceDecl::Optional, __p::SleepDecl::Atomic),
+                0u32,
+                &[
+                    __p::ArgDecl { name: "flow", shape: __p::op_arg_shape::<&mut Flow>() },
+                    __p::ArgDecl { name: "by", shape: __p::op_arg_shape::<u32>() },
+                ],
+                __p::op_ret_shape::<u32>(),
+            );
+            __p::stubbed(__OP, __p::stub!("flow_ops__grow", __OP.cfi_hash))
+        },
         __p::data_member::<u32>("flags", "", __p::core::mem::offset_of!(FlowOps, flags)),
     ];
     #[__p::linkme::distributed_slice(__p::OPSWAP_STRUCT_OPS)]

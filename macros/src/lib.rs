@@ -14,6 +14,7 @@ mod iterator;
 mod kfunc;
 mod nearest;
 mod paths;
+mod pod;
 mod signature;
 mod struct_ops;
 #[cfg(test)]
@@ -80,4 +81,13 @@ pub fn struct_ops(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Btf, attributes(btf))]
 pub fn btf(item: TokenStream) -> TokenStream {
     btf::expand(item.into()).into()
+}
+
+/// Promises that a `#[repr(C)]` struct is plain data: no padding, and all fields plain data themselves. Both are checked.
+///
+/// With it, programs may pass the struct as memory (`&[T]`), and operations may take it by value, up to 16 bytes. It also needs `Copy` and
+/// `#[derive(Btf)]`.
+#[proc_macro_derive(Pod, attributes(btf))]
+pub fn pod(item: TokenStream) -> TokenStream {
+    pod::expand(item.into()).into()
 }

@@ -6,6 +6,8 @@ mod parse;
 
 use proc_macro2::TokenStream;
 
+pub(crate) use parse::reprs;
+
 use crate::errors::{self, Errors};
 
 /// The struct without the macro's own attributes, and its declaration or the mistakes in it.

@@ -39,6 +39,6 @@ pub use kfunc::{ArgDecl, KfuncDecl, KfuncDraft, ShimAddr, Tie};
 pub use linked::Linked;
 pub use set::{Filter, FilterVerdict, SetDecl};
 pub use shape::{ArgForm, ArgShape, DemandDecl, MemRule, NullDecl, RetForm, RetShape, SizeDecl, TrustDecl};
-pub use table::{OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl};
+pub use table::{OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl, StubAddr};
 pub use type_expr::{IntForm, Step, StepKind, TypeExpr, TypeKey};
 pub use types::{AccessDecl, EnumeratorDecl, MemberDecl, PointerDecl, TypeDecl, TypeForm};

@@ -40,7 +40,7 @@ pub use module::{Module, ModuleError, ModuleLink};
 pub use object::Object;
 pub use object::verdict::{Ruling, Verdict, WalkLog};
 pub use opswap_bpf::ProgramKind;
-pub use opswap_macros::{Btf, kfunc, kfunc_iter, struct_ops};
+pub use opswap_macros::{Btf, Pod, kfunc, kfunc_iter, struct_ops};
 pub use opswap_verifier::{Limits, Rejection};
 pub use program::{Engine, Program};
 pub use run::CallSite;
@@ -52,8 +52,8 @@ pub use struct_ops::{
 };
 pub use types::{
     BpfCell, BtfEnum, BtfObject, BtfType, Callback, CallbackFn, CallbackNumber, CellValue, Const, ConstSize,
-    Dynptr, DynptrError, Errno, ErrnoPayload, Ignored, IrqFlag, Iter, IterItem, KRef, KfuncArg, KfuncRet,
-    KptrSlot, Lent, ListHead, ListNode, MapOf, OnStack, OpArg, OpRet, Out, Pod, Pointee, PointeeMut,
-    RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, Stopped, TaskWork, Timer, Uninit,
-    Workqueue,
+    Dynptr, DynptrError, Errno, ErrnoPayload, Given, GivenMut, Ignored, IrqFlag, Iter, IterItem, KRef,
+    KfuncArg, KfuncRet, KptrSlot, Lent, ListHead, ListNode, MapOf, OnStack, OpArg, OpRet, Out, Pod, Pointee,
+    PointeeMut, RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, Stopped, TaskWork, Timer,
+    Uninit, Workqueue,
 };

@@ -20,11 +20,12 @@ pub use linkme;
 pub use std::boxed::Box;
 
 pub use crate::__place as place;
+pub use crate::__stub as stub;
 
 pub use crate::declare::{
     AccessDecl, ArgDecl, ArgShape, DeclHeader, DeclKind, EnumeratorDecl, IntForm, KfuncDecl, Linked,
-    MemberDecl, OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, Tie,
-    TypeDecl, TypeExpr, TypeForm, TypeKey, cfi_hash,
+    MemberDecl, OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, StubAddr,
+    Tie, TypeDecl, TypeExpr, TypeForm, TypeKey, cfi_hash,
 };
 pub use crate::initcall::InitcallDecl;
 pub use crate::module::{HostAllocator, ModuleDecl, attach_point};
@@ -33,12 +34,12 @@ pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};
 pub use crate::types::{
     BtfEnum, BtfObject, BtfType, Carried, IterItem, IterRoom, IterSlot, IterState, KfuncArg, KfuncRet, OpArg,
-    OpArgs, OpRet, Returned, ViaEnum, iter_words,
+    OpArgs, OpRet, Pod, Returned, ViaEnum, ViaValue, iter_words,
 };
 
 pub use describe::{
-    Limit, data_member, enumerators, legal, member, op_arg_shape, op_member, op_ret_shape, rcu_member,
-    repr_of,
+    Limit, data_member, enumerators, legal, member, no_padding, op_arg_shape, op_member, op_ret_shape, plain,
+    rcu_member, repr_of, stubbed,
 };
 pub use op::call;
 pub use raw::{raw0, raw1, raw2, raw3, raw4, raw5, raw6, raw7, raw8, raw9, raw10, raw11, raw12};

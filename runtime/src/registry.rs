@@ -10,6 +10,7 @@
 //! | `contract` | arguments and results of declarations as contracts |
 //! | `functions` | kfuncs: BTF and [`KfuncProto`] |
 //! | `tables` | tables of operations: BTF and [`StructOpsProto`] |
+//! | `ops` | arguments of operations |
 //! | `available` | which programs may call a kfunc |
 //! | `tags`, `interface` | contracts as BTF decl tags, and registries read from interface files |
 //! | `host` | the answers to the verifier and to the loader |
@@ -22,6 +23,7 @@ mod functions;
 mod host;
 mod interface;
 mod near;
+mod ops;
 mod tables;
 mod tags;
 mod types;
@@ -32,8 +34,8 @@ pub use interface::InterfaceError;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use opswap_bpf::proto::{FieldPolicy, KfuncProto, StructOpsProto};
-use opswap_bpf::{Btf, BtfId, KfuncId};
+use opswap_bpf::proto::{FieldPolicy, KfuncProto, MemAccess, StructOpsProto};
+use opswap_bpf::{Btf, BtfId, KfuncId, OpIdx};
 use opswap_jit::CodeAddr;
 
 use crate::declare::{DiskRecords, KfuncDecl, Linked, Place, StructOpsDecl, TypeDecl};
@@ -125,7 +127,11 @@ pub struct Table {
     /// Doc comment; may be empty.
     pub doc: String,
     owner: Owner,
+    slices: Slices,
 }
+
+/// What programs may do with the slices that operations are given, by operation.
+type Slices = Vec<(OpIdx, MemAccess)>;
 
 impl Table {
     /// The module that declares it; `None` for the application.

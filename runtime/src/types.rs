@@ -10,6 +10,7 @@
 //! | `pod` | [`Pod`]: types for which any bytes are a value |
 //! | `arg`, `ret` | [`KfuncArg`], [`KfuncRet`]: program to host and back |
 //! | `op` | [`OpArg`], [`OpRet`]: host to program and back |
+//! | `given` | [`Given`], [`GivenMut`]: references, slices and values that operations are given |
 //! | `number`, `checked`, `constant` | numbers; `bool` and enums; [`Const`] |
 //! | `pointee`, `memory` | references to objects and to plain memory; slices and strings |
 //! | `kernel` | the kernel's own types: locks, timers, lists, trees |
@@ -31,6 +32,7 @@ mod constant;
 mod dynptr;
 mod errno;
 mod fields;
+mod given;
 mod irq;
 mod iter;
 mod kernel;
@@ -58,6 +60,7 @@ pub use checked::{BtfEnum, ViaEnum};
 pub use constant::{Const, ConstSize, Ignored};
 pub use dynptr::{Dynptr, DynptrError};
 pub use errno::{Errno, ErrnoPayload};
+pub use given::{Given, GivenMut, ViaValue};
 pub use irq::IrqFlag;
 pub use iter::Iter;
 pub use kernel::{

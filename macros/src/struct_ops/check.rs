@@ -12,6 +12,9 @@ use crate::signature::{self, Seen};
 /// Most operations of a table (the kernel's `BPF_STRUCT_OPS_MAX_NR_MEMBERS`).
 const MAX_MEMBERS: usize = 64;
 
+/// Most arguments of an operation (the kernel's `MAX_BPF_FUNC_ARGS`).
+const MAX_ARGS: usize = 12;
+
 /// Whether programs must provide an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Presence {
@@ -149,6 +152,15 @@ fn op(function: &TypeFnPtr, native: Native, words: &OpWords, errors: &mut Errors
 }
 
 fn args(function: &TypeFnPtr, errors: &mut Errors) -> Vec<(Ident, Type)> {
+    if let Some(beyond) = function.inputs.iter().nth(MAX_ARGS) {
+        errors.at(
+            beyond,
+            format!(
+                "an operation takes at most {MAX_ARGS} arguments, this one takes {}",
+                function.inputs.len()
+            ),
+        );
+    }
     let args = function.inputs.iter().enumerate().map(|(index, input)| {
         if signature::lifetimes(&input.ty).contains(&Seen::Static) {
             errors.at(&input.ty, "an operation's pointer is valid for the call: leave out `'static`");

@@ -67,10 +67,18 @@ fn op_member(table: &Table, member: &Member, op: &Op, index: u32) -> TokenStream
     });
     let ret = &op.ret;
     let ret = quote_spanned!(ret.span()=> __p::op_ret_shape::<#ret>());
-    quote! {
+    let member = quote! {
         __p::op_member(#name, #doc, __p::core::mem::offset_of!(#ident, #field),
             (__p::PresenceDecl::#presence, __p::SleepDecl::#sleep), #index, &[#(#args),*], #ret)
+    };
+    if op.presence == Presence::Unsupported {
+        return member;
     }
+    let symbol = format!("{}__{name}", table.name);
+    quote!({
+        const __OP: __p::OpsMemberDecl = #member;
+        __p::stubbed(__OP, __p::stub!(#symbol, __OP.cfi_hash))
+    })
 }
 
 fn data_member(table: &Table, member: &Member) -> TokenStream {

@@ -46,6 +46,8 @@ pub enum ArgForm {
     Refcounted = 18,
     /// The calling program: programs pass anything, the runtime fills it in (`__prog`).
     Caller = 19,
+    /// A struct of `bytes` bytes by value (operations only).
+    Value = 20,
 }
 
 /// What a pointer to a host object must be.

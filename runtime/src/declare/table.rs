@@ -37,6 +37,77 @@ pub enum OpsMemberForm {
     Data = 1,
 }
 
+/// A stub `<type>__<op>`: a symbol of the binary with the type hash of the operation's prototype in the four bytes in front of its
+/// code, as in front of every program that implements the operation. It returns 0; nobody calls it.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct StubAddr(
+    /// INVARIANT 1: begins with 16 bytes of which the last four are the hash; then the code.
+    extern "C" fn(),
+);
+
+impl StubAddr {
+    /// From the address to the hash.
+    pub(crate) const HEADER: usize = 12;
+    /// From the address to the code.
+    const CODE: usize = 16;
+
+    /// A stub.
+    ///
+    /// # Safety
+    /// The function was written by [`__stub!`](crate::__stub): a header of 16 bytes, then code.
+    pub const unsafe fn new(head: extern "C" fn()) -> Self {
+        Self(head)
+    }
+
+    /// Address of the code, which is that of the symbol.
+    pub fn addr(self) -> usize {
+        self.0 as usize + Self::CODE
+    }
+
+    /// The hash in front of the code.
+    pub fn hash(self) -> u32 {
+        let header = (self.0 as *const u8).wrapping_add(Self::HEADER).cast::<u32>();
+        // SAFETY: INVARIANT 1.
+        unsafe { header.read_unaligned() }
+    }
+}
+
+impl PartialEq for StubAddr {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 as usize == other.0 as usize
+    }
+}
+
+impl Eq for StubAddr {}
+
+/// Writes the stub of an operation. Weak, because two crates of one program may declare tables of one name: the registry tells which.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stub {
+    ($symbol:literal, $hash:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[unsafe(naked)]
+        extern "C" fn stub() {
+            $crate::__private::core::arch::naked_asm!(
+                ".skip 12, 0xcc",
+                ".long {hash}",
+                $crate::__private::core::concat!(".weak ", $symbol),
+                $crate::__private::core::concat!(".type ", $symbol, ",@function"),
+                $crate::__private::core::concat!($symbol, ":"),
+                "xor eax, eax",
+                "ret",
+                hash = const $hash,
+            )
+        }
+        #[cfg(target_arch = "x86_64")]
+        let stub = $crate::__private::core::option::Option::Some(unsafe { $crate::__private::StubAddr::new(stub) });
+        #[cfg(not(target_arch = "x86_64"))]
+        let stub = $crate::__private::core::option::Option::None;
+        stub
+    }};
+}
+
 /// A member of a table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
@@ -65,6 +136,9 @@ pub struct OpsMemberDecl {
     pub args: &'static [ArgDecl],
     /// For operations: result.
     pub ret: RetShape,
+    /// For operations that programs may provide: the function that stands for its prototype in this binary. `None` in a record that
+    /// was read from a file or outlives its library.
+    pub stub: Option<StubAddr>,
 }
 
 /// A table of operations.

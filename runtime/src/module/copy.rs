@@ -119,8 +119,21 @@ fn table(given: &StructOpsDecl) -> StructOpsDecl {
 }
 
 fn ops_member(given: &OpsMemberDecl) -> OpsMemberDecl {
-    let OpsMemberDecl { name, doc, offset, size, form, presence, sleep, op, cfi_hash, ty, args, ret } =
-        *given;
+    let OpsMemberDecl {
+        name,
+        doc,
+        offset,
+        size,
+        form,
+        presence,
+        sleep,
+        op,
+        cfi_hash,
+        ty,
+        args,
+        ret,
+        stub: _,
+    } = *given;
     OpsMemberDecl {
         name: text(name),
         doc: text(doc),
@@ -134,5 +147,7 @@ fn ops_member(given: &OpsMemberDecl) -> OpsMemberDecl {
         ty,
         args: all(args, arg),
         ret,
+        // The code goes with the library.
+        stub: None,
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::declare::{
     AccessDecl, ArgDecl, ArgForm, ArgShape, EnumeratorDecl, IntForm, MemberDecl, NullDecl, OpsMemberDecl,
-    OpsMemberForm, PointerDecl, PresenceDecl, RetForm, RetShape, SleepDecl, StepKind, TypeExpr, cfi_hash,
+    OpsMemberForm, PointerDecl, PresenceDecl, RetForm, RetShape, SleepDecl, StepKind, StubAddr, TypeExpr,
+    cfi_hash,
 };
-use crate::types::{BtfType, DecodeRet, EncodeArg, OpArg, OpRet};
+use crate::types::{BtfType, DecodeRet, EncodeArg, OpArg, OpRet, Pod};
 
 /// What a type means as an operation's parameter.
 pub const fn op_arg_shape<A: OpArg>() -> ArgShape {
@@ -119,6 +120,7 @@ pub const fn enumerators<const N: usize>(names: &[&'static str; N], bits: &[u64]
 }
 
 /// An operation of a table.
+#[track_caller]
 pub const fn op_member<const N: usize>(
     name: &'static str,
     doc: &'static str,
@@ -141,13 +143,25 @@ pub const fn op_member<const N: usize>(
         ty: TypeExpr::VOID,
         args,
         ret,
+        stub: None,
     }
 }
 
+#[track_caller]
 const fn op_hash<const N: usize>(args: &[ArgDecl; N], ret: &RetShape) -> u32 {
     let mut shapes = [ArgShape::new(ArgForm::Ignored, TypeExpr::VOID); N];
-    let mut at = 0;
+    let (mut at, mut slots, mut slices) = (0, 0, 0);
     while at < N {
+        slots += args[at].shape.regs;
+        slices += matches!(args[at].shape.form, ArgForm::Slice) as u8;
+        assert!(
+            slots <= 12,
+            "an operation takes at most 12 slots: a slice takes two, and a struct of more than 8 bytes"
+        );
+        assert!(
+            slices <= 1,
+            "an operation takes at most one slice: programs could mistake one end for the other"
+        );
         shapes[at] = args[at].shape;
         at += 1;
     }
@@ -169,5 +183,32 @@ pub const fn data_member<T: BtfType>(name: &'static str, doc: &'static str, offs
         ty: T::EXPR,
         args: &[],
         ret: RetShape::new(RetForm::Void, TypeExpr::VOID),
+        stub: None,
     }
+}
+
+/// The operation with its stub.
+pub const fn stubbed(mut member: OpsMemberDecl, stub: Option<StubAddr>) -> OpsMemberDecl {
+    member.stub = stub;
+    member
+}
+
+/// Bytes of a field of plain data.
+#[track_caller]
+pub const fn plain<T: Pod>() -> usize {
+    size_of::<T>()
+}
+
+/// Whether a struct has no bytes but those of its fields.
+#[track_caller]
+pub const fn no_padding<T: Pod>(fields: &[usize]) {
+    let (mut sum, mut at) = (0, 0);
+    while at < fields.len() {
+        sum += fields[at];
+        at += 1;
+    }
+    assert!(
+        sum == size_of::<T>(),
+        "plain data has no padding: order the fields by alignment, or name the gap with a field of bytes"
+    );
 }

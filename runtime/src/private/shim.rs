@@ -135,6 +135,7 @@ fn span(shape: &ArgShape, regs: &Regs, at: usize) -> Option<Span> {
         | ArgForm::Implicit
         | ArgForm::Ignored
         | ArgForm::Raw
+        | ArgForm::Value
         | ArgForm::Field
         | ArgForm::Allocated
         | ArgForm::Refcounted

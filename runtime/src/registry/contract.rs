@@ -67,6 +67,9 @@ impl Signature<'_> {
             }
             ArgForm::Refcounted => ArgKind::Allocated { by: Allocation::Object, demand: Demand::Trusted },
             ArgForm::Caller => ArgKind::Ignored,
+            ArgForm::Value => {
+                return Err(self.user.signature(format!("a kfunc takes no struct by value: `{}`", arg.name)));
+            }
             ArgForm::Scalar => ArgKind::Scalar { size: self.size(arg)?, signed: signedness(shape.int) },
             ArgForm::Checked => ArgKind::Checked { size: self.size(arg)?, legal: shape.legal.to_vec() },
             ArgForm::Constant => ArgKind::Const { size: self.size(arg)? },
@@ -305,7 +308,7 @@ impl Signature<'_> {
     fn c_type(&self, shape: &ArgShape, types: &mut Types) -> Result<BtfId, RegistryError> {
         let ty = types.expr(&shape.ty, self.user)?;
         Ok(match shape.form {
-            ArgForm::Scalar | ArgForm::Checked | ArgForm::Constant | ArgForm::Ignored => ty,
+            ArgForm::Scalar | ArgForm::Checked | ArgForm::Constant | ArgForm::Ignored | ArgForm::Value => ty,
             ArgForm::KptrSlot => {
                 let to = types.pointer(ty);
                 types.pointer(to)
@@ -392,6 +395,7 @@ fn suffix(shape: &ArgShape) -> &'static str {
         | ArgForm::Callback
         | ArgForm::Implicit
         | ArgForm::Field
+        | ArgForm::Value
         | ArgForm::Raw => {
             if nullable {
                 "__nullable"

@@ -2,7 +2,8 @@
 
 use opswap_bpf::btf::{BtfType, compare};
 use opswap_bpf::proto::{
-    ArgKind, ArgProto, Demand, FieldAccess, FieldPolicy, KfuncProto, PointerPolicy, StructOpsMemberKind,
+    ArgKind, ArgProto, Demand, FieldAccess, FieldPolicy, KfuncProto, LegacyLoads, PacketRules, PointerPolicy,
+    StructOpsMemberKind,
 };
 use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, TypeRef};
 use opswap_verifier::Host;
@@ -54,6 +55,15 @@ impl Host for Registry {
     fn release_of(&self, ty: TypeRef, kind: &ProgramKind) -> Option<&KfuncProto> {
         let releases = self.kfuncs.iter().filter(|kfunc| kfunc.releases(ty, kind));
         releases.map(|kfunc| &*kfunc.proto).min_by_key(|proto| proto.args.len())
+    }
+
+    /// The slice of an operation is what a packet is to a network program.
+    fn packet(&self, kind: &ProgramKind) -> PacketRules {
+        let ProgramKind::StructOps { ops, op } = kind else { return PacketRules::NONE };
+        let at = self.tables.binary_search_by(|table| table.proto.name.as_str().cmp(ops));
+        let slices = at.ok().and_then(|at| self.tables.get(at)).map_or(&[][..], |table| &table.slices);
+        let direct = slices.iter().find(|(slice, _)| slice == op).map(|(_, access)| *access);
+        PacketRules { direct, legacy: LegacyLoads::Refused }
     }
 
     fn field(&self, owner: TypeRef, member: u32, _: &ProgramKind) -> FieldPolicy {

@@ -6,14 +6,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use opswap_bpf::btf::BtfType;
+use opswap_bpf::btf::{BtfType, Param};
 use opswap_bpf::proto::{
-    ArgProto, DeclaredAt, FieldAccess, FieldPolicy, KfuncFlags, KfuncProto, Nullness, OpPresence, OpProto,
-    PointerPolicy, Sleepable, StructOpsMember, StructOpsMemberKind, StructOpsProto,
+    ArgProto, DeclaredAt, FieldAccess, FieldPolicy, KfuncFlags, KfuncProto, MemAccess, Nullness, OpPresence,
+    OpProto, PointerPolicy, RetProto, Sleepable, StructOpsMember, StructOpsMemberKind, StructOpsProto,
 };
 use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
 
 use super::available::{Availability, Filtered};
+use super::ops;
 use super::tables::entry_proto;
 use super::tags::{read_arg, read_ret};
 use super::{Kfunc, Origin, Owner, Registry, Table};
@@ -104,22 +105,28 @@ impl Registry {
     }
 }
 
-/// Arguments and result of a function by its prototype and tags.
-fn signature(
-    btf: &Btf,
-    tags: &Tags<'_>,
-    func: BtfId,
-) -> Result<(Vec<ArgProto>, opswap_bpf::proto::RetProto), String> {
+/// The parameters of a function with their tags.
+type Tagged<'b> = Vec<(&'b Param, &'b str)>;
+
+/// Parameters and result of a function by its prototype and tags.
+fn tagged<'b>(btf: &'b Btf, tags: &Tags<'b>, func: BtfId) -> Result<(Tagged<'b>, RetProto), String> {
     let (ret, params) = btf.func_proto(func).ok_or("has no prototype")?;
     let mut args = Vec::new();
     for (at, param) in params.iter().enumerate() {
         let tag = tags
             .starting(func, Some(at), "arg:")
             .ok_or_else(|| format!("parameter {at} has no tag `arg:…`"))?;
-        args.push(read_arg(btf, param, tag)?);
+        args.push((param, tag));
     }
     let tag = tags.starting(func, None, "ret:").ok_or("has no tag `ret:…`")?;
     Ok((args, read_ret(btf, ret, tag)?))
+}
+
+/// Arguments and result of a kfunc.
+fn signature(btf: &Btf, tags: &Tags<'_>, func: BtfId) -> Result<(Vec<ArgProto>, RetProto), String> {
+    let (params, ret) = tagged(btf, tags, func)?;
+    let args = params.into_iter().map(|(param, tag)| read_arg(btf, param, tag)).collect::<Result<_, _>>()?;
+    Ok((args, ret))
 }
 
 fn kfunc(btf: &Btf, tags: &Tags<'_>, id: BtfId, name: &str) -> Result<Kfunc, String> {
@@ -184,6 +191,7 @@ fn table(btf: &Btf, tags: &Tags<'_>, id: BtfId) -> Result<Table, String> {
         return Err("is tagged `struct_ops` but is no struct".to_owned());
     };
     let mut lowered = Vec::new();
+    let mut slices = Vec::new();
     let mut ops = 0;
     for (at, member) in members.iter().enumerate() {
         let kind = match tags.starting(id, Some(at), "op:") {
@@ -194,7 +202,9 @@ fn table(btf: &Btf, tags: &Tags<'_>, id: BtfId) -> Result<Table, String> {
                 let func = btf
                     .find_func(&format!("{name}__{}", member.name))
                     .ok_or_else(|| format!("operation `{}` has no stub `{name}__{0}`", member.name))?;
-                StructOpsMemberKind::Op(operation(btf, tags, (id, at), (name, &member.name), op, func)?)
+                let (proto, slice) = operation(btf, tags, (id, at), (name, &member.name), op, func)?;
+                slices.extend(slice.map(|access| (op, access)));
+                StructOpsMemberKind::Op(proto)
             }
         };
         let bytes = btf.size_of(member.ty).ok_or_else(|| format!("member `{}` has no size", member.name))?;
@@ -210,7 +220,7 @@ fn table(btf: &Btf, tags: &Tags<'_>, id: BtfId) -> Result<Table, String> {
         declared_at,
     };
     let doc = tags.after(id, None, "doc:").unwrap_or_default().to_owned();
-    Ok(Table { proto: Arc::new(proto), doc, owner: Owner::default() })
+    Ok(Table { proto: Arc::new(proto), doc, owner: Owner::default(), slices })
 }
 
 fn operation(
@@ -220,12 +230,13 @@ fn operation(
     (table_name, name): (&str, &str),
     op: OpIdx,
     stub: BtfId,
-) -> Result<OpProto, String> {
+) -> Result<(OpProto, Option<MemAccess>), String> {
     let has = |tag| tags.has(table, Some(member), tag);
-    let (args, ret) = signature(btf, tags, stub)?;
+    let (params, ret) = tagged(btf, tags, stub)?;
+    let (slots, slice) = ops::read(btf, &params)?;
     let sleepable = if has("op:sleepable") { Sleepable::Yes } else { Sleepable::No };
     let full_name = format!("{table_name}::{name}");
-    let entry = entry_proto(full_name, args, ret, sleepable, place(tags, table))?;
+    let entry = entry_proto(full_name, slots, ret, sleepable, place(tags, table))?;
     let presence = if has("op:required") {
         OpPresence::Required
     } else if has("op:unsupported") {
@@ -238,5 +249,5 @@ fn operation(
         .ok_or_else(|| format!("operation `{name}` has no CFI hash"))?;
     let cfi_hash =
         u32::from_str_radix(hash, 16).map_err(|_| format!("operation `{name}`: bad CFI hash `{hash}`"))?;
-    Ok(OpProto { op, entry, presence, cfi_hash })
+    Ok((OpProto { op, entry, presence, cfi_hash }, slice))
 }

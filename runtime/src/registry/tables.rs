@@ -6,18 +6,20 @@ use opswap_bpf::btf::{BtfType, EnumValue, Func, Member, Signedness};
 use opswap_bpf::insn::Size;
 use opswap_bpf::program::Linkage;
 use opswap_bpf::proto::{
-    ArgKind, ArgProto, ContextArg, ContextLayout, ContextValue, DeclaredAt, EntryProto, KfuncFlags, MemSize,
-    OpPresence, OpProto, RetKind, RetProto, RetTrust, ReturnRule, Sleepable, StructOpsMember,
-    StructOpsMemberKind, StructOpsProto,
+    ContextArg, ContextLayout, DeclaredAt, EntryProto, KfuncFlags, MemAccess, OpPresence, OpProto, RetKind,
+    RetProto, RetTrust, ReturnRule, Sleepable, StructOpsMember, StructOpsMemberKind, StructOpsProto,
 };
 use opswap_bpf::{BtfId, OpIdx, TypeRef};
 
 use super::contract::Signature;
 use super::error::RegistryError;
 use super::functions::{declared_at, tag_place, tag_signature};
+use super::ops;
 use super::types::{Types, User, check_version};
-use super::{Owner, Table};
-use crate::declare::{IntForm, OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl, Tie};
+use super::{Owner, Slices, Table};
+use crate::declare::{
+    IntForm, OpsMemberDecl, OpsMemberForm, PresenceDecl, SleepDecl, StructOpsDecl, StubAddr, Tie,
+};
 
 /// Bytes in front of the table in its value struct, and the alignment of both (a cache line, as in Linux).
 const VALUE_HEAD: u32 = 64;
@@ -36,8 +38,9 @@ fn table(decl: &StructOpsDecl, owner: &Owner, types: &mut Types) -> Result<Table
     check_version(decl.header.is_current(), user)?;
     let mut members = Vec::new();
     let mut fields = Vec::new();
+    let mut slices = Vec::new();
     for member in decl.members {
-        let (lowered, field) = self::member(decl, member, types)?;
+        let (lowered, field) = self::member(decl, member, types, &mut slices)?;
         members.push(lowered);
         fields.push(field);
     }
@@ -52,19 +55,21 @@ fn table(decl: &StructOpsDecl, owner: &Owner, types: &mut Types) -> Result<Table
         members,
         declared_at: Some(declared_at(decl.place)),
     };
-    Ok(Table { proto: Arc::new(proto), doc: decl.doc.to_owned(), owner: owner.clone() })
+    Ok(Table { proto: Arc::new(proto), doc: decl.doc.to_owned(), owner: owner.clone(), slices })
 }
 
 fn member(
     table: &StructOpsDecl,
     member: &OpsMemberDecl,
     types: &mut Types,
+    slices: &mut Slices,
 ) -> Result<(StructOpsMember, Member), RegistryError> {
     let user = User { name: member.name, place: table.place };
     let (kind, ty) = match member.form {
         OpsMemberForm::Data => (StructOpsMemberKind::Data, types.expr(&member.ty, user)?),
         OpsMemberForm::Op => {
-            let (op, ty) = operation(table, member, user, types)?;
+            let (op, ty, slice) = operation(table, member, user, types)?;
+            slices.extend(slice.map(|access| (op.op, access)));
             (StructOpsMemberKind::Op(op), ty)
         }
     };
@@ -81,22 +86,29 @@ fn operation(
     member: &OpsMemberDecl,
     user: User,
     types: &mut Types,
-) -> Result<(OpProto, BtfId), RegistryError> {
+) -> Result<(OpProto, BtfId, Option<MemAccess>), RegistryError> {
+    if let Some(found) = member.stub.map(StubAddr::hash).filter(|found| *found != member.cfi_hash) {
+        let expected = member.cfi_hash;
+        return Err(user.signature(format!(
+            "has a stub with the type hash {found:#010x}, its prototype has {expected:#010x}: is the binary damaged?"
+        )));
+    }
+    let lowered = ops::lower(member.args, user, types)?;
     let signature = Signature { args: member.args, flags: KfuncFlags::empty(), user };
-    let lowered = signature.lower(types)?;
     let (ret, ret_type) = signature.ret(&member.ret, Tie::NONE, types)?;
-    let params = lowered.iter().map(|lowered| lowered.param.clone()).collect();
-    let proto = types.intern(BtfType::FuncProto { ret: ret_type, params });
+    let proto = types.intern(BtfType::FuncProto { ret: ret_type, params: lowered.params });
     let stub = Func { name: format!("{}__{}", table.name, member.name), proto, linkage: Linkage::Global };
     let stub = types.push(BtfType::Func(stub));
-    let args: Vec<ArgProto> = lowered.into_iter().map(|lowered| lowered.proto).collect();
-    tag_signature(stub, &args, &ret, types);
+    for (at, text) in lowered.tags.into_iter().enumerate() {
+        types.tag(stub, Some(at), text);
+    }
+    tag_signature(stub, &[], &ret, types);
     let sleepable = match member.sleep {
         SleepDecl::Atomic => Sleepable::No,
         SleepDecl::Sleepable => Sleepable::Yes,
     };
     let name = format!("{}::{}", table.name, member.name);
-    let entry = entry_proto(name, args, ret, sleepable, Some(declared_at(table.place)))
+    let entry = entry_proto(name, lowered.slots, ret, sleepable, Some(declared_at(table.place)))
         .map_err(|problem| user.signature(problem))?;
     let presence = match member.presence {
         PresenceDecl::Required => OpPresence::Required,
@@ -104,39 +116,24 @@ fn operation(
         PresenceDecl::Unsupported => OpPresence::Unsupported,
     };
     let op = OpProto { op: OpIdx(member.op), entry, presence, cfi_hash: member.cfi_hash };
-    Ok((op, types.pointer(proto)))
+    Ok((op, types.pointer(proto), lowered.slice))
 }
 
 /// The contract of the programs that implement an operation with this signature.
 pub(super) fn entry_proto(
     name: String,
-    args: Vec<ArgProto>,
+    slots: Vec<ContextArg>,
     ret: RetProto,
     sleepable: Sleepable,
     declared_at: Option<DeclaredAt>,
 ) -> Result<EntryProto, String> {
-    let context = ContextLayout::Args(args.into_iter().map(context).collect::<Result<_, _>>()?);
-    Ok(EntryProto { name, context, ret: return_rule(ret)?, sleepable, declared_at })
-}
-
-/// An argument as a program reads it from its context.
-fn context(arg: ArgProto) -> Result<ContextArg, String> {
-    let unsigned = Signedness::Unsigned;
-    let value = if let ArgKind::Scalar { size, signed } = arg.kind {
-        ContextValue::Scalar { size, signed }
-    } else if let ArgKind::Checked { size, .. } | ArgKind::Const { size } = arg.kind {
-        ContextValue::Scalar { size, signed: unsigned }
-    } else if let ArgKind::Object { ty, demand } = arg.kind {
-        ContextValue::Object { ty, demand }
-    } else if let ArgKind::Memory { size: MemSize::Fixed(size), access, .. } = arg.kind {
-        ContextValue::Memory { size, access }
-    } else {
-        let name = arg.name;
-        return Err(format!(
-            "an operation cannot be given `{name}`: pass numbers, objects or memory of a fixed size"
-        ));
-    };
-    Ok(ContextArg { name: arg.name, value, null: arg.null })
+    Ok(EntryProto {
+        name,
+        context: ContextLayout::Args(slots),
+        ret: return_rule(ret)?,
+        sleepable,
+        declared_at,
+    })
 }
 
 fn return_rule(ret: RetProto) -> Result<ReturnRule, String> {

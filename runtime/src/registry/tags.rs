@@ -367,6 +367,7 @@ fn plain_name(name: &str, kind: &ArgKind) -> String {
         "__uninit",
         "__opt",
         "__nullable",
+        "__ref",
         "__ign",
         "__str",
         "__map",

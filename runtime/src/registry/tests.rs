@@ -146,6 +146,7 @@ const OPS: [StructOpsDecl; 1] = [StructOpsDecl {
             ty: TypeExpr::VOID,
             args: &[arg("flow", object(FLOW, DemandDecl::Exclusive))],
             ret: VOID,
+            stub: None,
         },
         OpsMemberDecl {
             name: "name",
@@ -160,6 +161,7 @@ const OPS: [StructOpsDecl; 1] = [StructOpsDecl {
             ty: TypeExpr::int(1, IntForm::Char).array(16),
             args: &[],
             ret: VOID,
+            stub: None,
         },
     ],
 }];

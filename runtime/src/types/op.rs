@@ -10,8 +10,8 @@ use crate::struct_ops::Handover;
 #[diagnostic::on_unimplemented(
     message = "an operation cannot take a `{Self}`",
     label = "this cannot be passed to a BPF program",
-    note = "operations take numbers, `bool`, `&T`, `&mut T` and `KRef<T>` of types with `#[derive(opswap::Btf)]`, and `Option` of \
-            these pointers"
+    note = "operations take numbers, `bool`, `&T`, `&mut T` and `KRef<T>` of types with `#[derive(opswap::Btf)]`, `Option` of these \
+            pointers, `&[u8]`, `&u64`, `&[u8; 16]` and their `&mut` forms, and structs of up to 16 bytes with `#[derive(opswap::Pod)]`"
 )]
 pub trait OpArg: Sized {
     /// Who converts it.
@@ -33,6 +33,12 @@ impl OpValue {
     #[inline]
     pub(crate) const fn plain(raw: u64) -> Self {
         Self { raw, second: 0, owned: None }
+    }
+
+    /// What may take two slots: a slice from its start to its end, or a value of more than 8 bytes.
+    #[inline]
+    pub(crate) const fn pair(raw: u64, second: u64) -> Self {
+        Self { raw, second, owned: None }
     }
 
     /// A pointer to an object of which a reference is handed over.

@@ -6,28 +6,23 @@ use super::btf::BtfType;
 #[diagnostic::on_unimplemented(
     message = "a program cannot pass a `{Self}` as plain memory: not every pattern of bytes is a value of it",
     label = "not plain data",
-    note = "numbers and arrays of numbers are plain data; for memory that the program need not have initialised take `&mut Out<[u8]>`"
+    note = "numbers and arrays of numbers are plain data; a struct of them is with `#[derive(opswap::Btf, opswap::Pod)]`; for memory that the program need not have initialised take `&mut Out<[u8]>`"
 )]
-pub trait Pod: BtfType + Copy + sealed::Plain + 'static {}
-
-mod sealed {
-    /// Keeps [`super::Pod`] in this file.
-    ///
-    /// # Safety
-    /// The type has no padding, and any bytes of its size are a value.
-    pub unsafe trait Plain {}
-}
+///
+/// Derive it for structs of such types.
+///
+/// # Safety
+/// The type has no padding, and any bytes of its size are a value of it.
+pub unsafe trait Pod: BtfType + Copy + 'static {}
 
 macro_rules! plain {
     ($($ty:ty),*) => {$(
-        impl Pod for $ty {}
         // SAFETY: a primitive number.
-        unsafe impl sealed::Plain for $ty {}
+        unsafe impl Pod for $ty {}
     )*};
 }
 
 plain!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64);
 
-impl<T: Pod, const N: usize> Pod for [T; N] {}
-// SAFETY: an array of `Plain` has no padding between its elements, and each is a value.
-unsafe impl<T: sealed::Plain, const N: usize> sealed::Plain for [T; N] {}
+// SAFETY: an array has no padding between its elements, and each is a value.
+unsafe impl<T: Pod, const N: usize> Pod for [T; N] {}

@@ -62,7 +62,7 @@ pub unsafe trait PointeeMut: Pointee {
     unsafe fn exclusive<'a>(raw: Raw<'_>) -> Result<&'a mut Self, u64>;
 }
 
-const fn object<T: BtfObject>(demand: DemandDecl) -> ArgShape {
+pub(super) const fn object<T: BtfObject>(demand: DemandDecl) -> ArgShape {
     let mut shape = ArgShape::new(ArgForm::Object, T::EXPR);
     shape.demand = demand;
     shape
@@ -215,58 +215,6 @@ unsafe impl<T: BtfObject + Send + Sync> Decode<Option<KRef<T>>> for ViaKRef {
 
     unsafe fn decode(raw: Raw<'_>) -> Result<Option<KRef<T>>, u64> {
         if raw.first == 0 { Ok(None) } else { take_back(raw.first, raw.run).map(Some) }
-    }
-}
-
-impl<T: BtfObject> OpArg for &T {
-    type Via = ViaRef;
-}
-
-// SAFETY: a reference is a valid pointer to a `T` for the whole call, and shared.
-unsafe impl<'a, T: BtfObject> EncodeArg<&'a T> for ViaRef {
-    const SHAPE: ArgShape = object::<T>(DemandDecl::Trusted);
-
-    fn encode(value: &mut &'a T) -> OpValue {
-        OpValue::plain(ptr::from_ref::<T>(value).expose_provenance() as u64)
-    }
-}
-
-impl<T: BtfObject> OpArg for Option<&T> {
-    type Via = ViaRef;
-}
-
-// SAFETY: as without `Option`, or NULL.
-unsafe impl<'a, T: BtfObject> EncodeArg<Option<&'a T>> for ViaRef {
-    const SHAPE: ArgShape = object::<T>(DemandDecl::Trusted).nullable();
-
-    fn encode(value: &mut Option<&'a T>) -> OpValue {
-        value.as_mut().map_or(OpValue::plain(0), <Self as EncodeArg<&'a T>>::encode)
-    }
-}
-
-impl<T: BtfObject> OpArg for &mut T {
-    type Via = ViaMut;
-}
-
-// SAFETY: a reference is a valid pointer to a `T` for the whole call, and the only one.
-unsafe impl<'a, T: BtfObject> EncodeArg<&'a mut T> for ViaMut {
-    const SHAPE: ArgShape = object::<T>(DemandDecl::Exclusive);
-
-    fn encode(value: &mut &'a mut T) -> OpValue {
-        OpValue::plain(ptr::from_mut::<T>(value).expose_provenance() as u64)
-    }
-}
-
-impl<T: BtfObject> OpArg for Option<&mut T> {
-    type Via = ViaMut;
-}
-
-// SAFETY: as without `Option`, or NULL.
-unsafe impl<'a, T: BtfObject> EncodeArg<Option<&'a mut T>> for ViaMut {
-    const SHAPE: ArgShape = object::<T>(DemandDecl::Exclusive).nullable();
-
-    fn encode(value: &mut Option<&'a mut T>) -> OpValue {
-        value.as_mut().map_or(OpValue::plain(0), <Self as EncodeArg<&'a mut T>>::encode)
     }
 }
 

@@ -15,6 +15,7 @@ compile -mcpu=v3 -g -c filter.bpf.c -o "$out/filter.bpf.o"
 compile -mcpu=v3 -g -c plain.bpf.c -o "$out/plain.bpf.o"
 compile -mcpu=v3 -g -c attack.bpf.c -o "$out/attack.bpf.o"
 compile -mcpu=v3 -g -c gate.bpf.c -o "$out/gate.bpf.o"
+compile -mcpu=v3 -g -c forms.bpf.c -o "$out/forms.bpf.o"
 compile -mcpu=v3 -g -c bench.bpf.c -o "$out/bench.bpf.o"
 compile -mcpu=v3 -g -DHUNDRED -c bench.bpf.c -o "$out/hundred.bpf.o"
 for reason in LAYOUT UNKNOWN_TYPE LEAK UNKNOWN_KFUNC UNREFERENCED MISSING UNSUPPORTED TWO_OPS REFUSED UNKNOWN_SECTION; do

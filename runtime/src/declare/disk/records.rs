@@ -8,7 +8,7 @@ use super::super::{
     AccessDecl, ArgDecl, ArgForm, ArgShape, DeclHeader, DeclKind, DemandDecl, EnumeratorDecl, Filter,
     FilterVerdict, IntForm, KfuncDecl, MemRule, MemberDecl, NullDecl, OpsMemberDecl, OpsMemberForm, Place,
     PointerDecl, PresenceDecl, RetForm, RetShape, SetDecl, ShimAddr, SizeDecl, SleepDecl, Step, StepKind,
-    StructOpsDecl, Tie, TrustDecl, TypeDecl, TypeExpr, TypeForm, TypeKey,
+    StructOpsDecl, StubAddr, Tie, TrustDecl, TypeDecl, TypeExpr, TypeForm, TypeKey,
 };
 use super::DiskError;
 use super::image::Image;
@@ -179,7 +179,7 @@ impl<'i, 'a> Reader<'i, 'a> {
     }
 
     fn arg_shape(&mut self, at: At) -> Read<ArgShape> {
-        const FORMS: [ArgForm; 20] = [
+        const FORMS: [ArgForm; 21] = [
             ArgForm::Scalar,
             ArgForm::Checked,
             ArgForm::Constant,
@@ -200,6 +200,7 @@ impl<'i, 'a> Reader<'i, 'a> {
             ArgForm::Allocated,
             ArgForm::Refcounted,
             ArgForm::Caller,
+            ArgForm::Value,
         ];
         const DEMANDS: [DemandDecl; 4] =
             [DemandDecl::Trusted, DemandDecl::Rcu, DemandDecl::Exclusive, DemandDecl::Owned];
@@ -293,12 +294,27 @@ impl<'i, 'a> Reader<'i, 'a> {
         Ok(decl)
     }
 
+    /// A stub of the other binary cannot be called; its header must be the operation's hash all the same.
+    fn check_stub(&self, at: At) -> Read<()> {
+        let target = At(self.word(at.field(offset_of!(OpsMemberDecl, stub)))?);
+        if target.0 == 0 {
+            return Ok(());
+        }
+        let hash = self.u32(at.field(offset_of!(OpsMemberDecl, cfi_hash)))?;
+        let header = target.field(StubAddr::HEADER);
+        if self.u32(header)? != hash {
+            return Err(header.damaged("the type hash in front of an operation's stub"));
+        }
+        Ok(())
+    }
+
     fn ops_member(&mut self, at: At) -> Read<OpsMemberDecl> {
         const PRESENCE: [PresenceDecl; 3] =
             [PresenceDecl::Required, PresenceDecl::Optional, PresenceDecl::Unsupported];
         let form = at.field(offset_of!(OpsMemberDecl, form));
         let presence = at.field(offset_of!(OpsMemberDecl, presence));
         let sleep = at.field(offset_of!(OpsMemberDecl, sleep));
+        self.check_stub(at)?;
         Ok(OpsMemberDecl {
             name: self.text(at.field(offset_of!(OpsMemberDecl, name)))?,
             doc: self.text(at.field(offset_of!(OpsMemberDecl, doc)))?,
@@ -322,6 +338,7 @@ impl<'i, 'a> Reader<'i, 'a> {
             ty: self.type_expr(at.field(offset_of!(OpsMemberDecl, ty)))?,
             args: self.slice(at.field(offset_of!(OpsMemberDecl, args)), Self::arg)?,
             ret: self.ret_shape(at.field(offset_of!(OpsMemberDecl, ret)))?,
+            stub: None,
         })
     }
 

@@ -1,13 +1,16 @@
 //! One thread: attach, update, detach, faults, callbacks, order of drops.
 
 use std::cell::Cell;
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{CALLED, Code, NATIVE, REFUSES, attach, on_call, slot, table, table_of};
+use super::{CALLED, Code, HASH, NATIVE, REFUSES, attach, on_call, proto, slot, table, table_of};
+use crate::enter::EntryAddr;
 use crate::error::{AttachError, RunError};
 use crate::loader::LinkKind;
-use crate::struct_ops::{Calls, Slot};
+use crate::program::ProgramCore;
+use crate::struct_ops::{Calls, Image, Prepared, Slot};
 
 fn counts(program: u64, native: u64, faulted: u64) -> Calls {
     Calls { program, native, faulted }
@@ -280,4 +283,47 @@ fn parts_may_be_dropped_in_any_order() {
         }
         assert!(image.upgrade().is_none(), "order {order} keeps the image");
     }
+}
+
+/// A program in memory of its own: the hash, then `mov eax, 1; ret`. Never unmapped.
+fn own_code() -> *mut u8 {
+    const CODE: [u8; 6] = [0xb8, 1, 0, 0, 0, 0xc3];
+    let protection = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: new memory, nobody else's.
+    let page = unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) };
+    assert_ne!(page, libc::MAP_FAILED);
+    let entry = page.cast::<u8>().wrapping_add(16);
+    // SAFETY: inside the page, aligned.
+    unsafe { entry.wrapping_sub(4).cast::<u32>().write(HASH) };
+    // SAFETY: inside the page.
+    unsafe { entry.copy_from_nonoverlapping(CODE.as_ptr(), CODE.len()) };
+    entry
+}
+
+#[test]
+fn a_corrupted_header_is_an_error_and_the_code_behind_it_never_runs() {
+    let entry = own_code();
+    let code = EntryAddr::by_hand(NonNull::new(entry).expect("a page"));
+    let program = Arc::new(ProgramCore::by_hand("program", code));
+    let image = Image {
+        name: "table".to_owned(),
+        proto: Arc::new(proto()),
+        data: vec![0; 16].into(),
+        programs: vec![Some(program)],
+        provided: vec![Some("program".to_owned())],
+        link: LinkKind::Link,
+        hold: crate::module::loaded::Hold::APPLICATION,
+    };
+    let slot = slot();
+    let link = attach(&Prepared::new(Arc::new(image)), &slot);
+    assert_eq!(slot.pin().answer(), 1);
+    // SAFETY: inside the page, and nothing runs in it now.
+    unsafe { entry.wrapping_sub(4).cast::<u32>().write(HASH ^ 0x100) };
+    assert_eq!(slot.pin().answer(), NATIVE);
+    let fault = link.fault().expect("the call was refused");
+    let expected =
+        RunError::WrongEntry { program: "program".to_owned(), expected: HASH, found: HASH ^ 0x100 };
+    assert_eq!(*fault, expected);
+    assert!(!link.is_attached());
 }

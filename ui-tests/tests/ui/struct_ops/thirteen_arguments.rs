@@ -1,0 +1,10 @@
+use opswap::{StructOps, struct_ops};
+
+#[struct_ops]
+struct ManyOps {
+    many: fn(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8, m: u8),
+}
+
+impl StructOps for ManyOps {}
+
+fn main() {}
