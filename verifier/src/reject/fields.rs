@@ -277,6 +277,8 @@ pub enum GraphFault {
         /// Offset of the node that was given.
         offset: i64,
     },
+    /// Something is put into a list or tree while elements are compared.
+    AddedInComparison,
     /// Something is taken out of a tree while its elements are compared.
     RemovedInComparison,
     /// A special field is accessed as plain bytes.
@@ -312,6 +314,7 @@ impl fmt::Display for GraphFault {
             Self::OtherNode { arg, node, expected: (at, element), offset } => {
                 write!(f, "arg#{arg} offset={offset}, but expected {node} at offset={at} in struct {element}")
             }
+            Self::AddedInComparison => f.write_str("rbtree_add and list_push not allowed in rbtree cb"),
             Self::RemovedInComparison => f.write_str("rbtree_remove not allowed in rbtree cb"),
             Self::Direct { field } => write!(f, "direct access to {field} is disallowed"),
             Self::TypeRange => f.write_str("local type ID argument must be in range [0, U32_MAX]"),

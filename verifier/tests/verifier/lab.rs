@@ -19,7 +19,7 @@ use opswap_bpf::{
     Program, ProgramKind, TypeRef,
 };
 use opswap_verifier::Host;
-use opswap_verifier::host::Unavailable;
+use opswap_verifier::host::{Policy, Unavailable};
 
 use crate::lab_objects;
 
@@ -35,6 +35,7 @@ pub(crate) struct Lab {
     entries: Vec<EntryProto>,
     fields: Vec<(BtfId, FieldPolicy)>,
     flow: BtfId,
+    policy: Policy,
 }
 
 fn member(name: &str, ty: BtfId, offset: u32) -> Member {
@@ -119,7 +120,13 @@ impl Lab {
             entries: entries(&types),
             fields,
             flow,
+            policy: Policy::RUST,
         }
+    }
+
+    /// The same host with the rules of Linux.
+    pub(crate) fn linux() -> Self {
+        Self { policy: Policy::LINUX, ..Self::new() }
     }
 
     /// A program of this text for the entry with this name.
@@ -346,6 +353,10 @@ impl Names for Lab {
 }
 
 impl Host for Lab {
+    fn policy(&self) -> Policy {
+        self.policy
+    }
+
     fn btf(&self, space: BtfSpace) -> Option<&Btf> {
         (space == BtfSpace::Host).then_some(&self.btf)
     }

@@ -3,6 +3,7 @@
 //! | comment | means |
 //! |---|---|
 //! | `; entry: NAME` | which of the lab's entries the program is for (`op` without it) |
+//! | `; rules: linux` | judged by the rules of Linux instead of Rust's |
 //! | `; accept` | the program is accepted |
 //! | `; reject: TEXT` beside an instruction | refused there, with TEXT in the classic line |
 //! | `; reject: TEXT` on a line of its own | refused anywhere, with TEXT in the classic line |
@@ -104,7 +105,7 @@ fn judge_pruning(lab: &Lab, program: &Program, accepted: bool) -> Option<String>
 #[test]
 fn every_case_gets_its_verdict() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let lab = Lab::new();
+    let (rust, linux) = (Lab::new(), Lab::linux());
     let mut files: Vec<_> = std::fs::read_dir(root)
         .expect("the cases are part of the crate")
         .flatten()
@@ -118,7 +119,8 @@ fn every_case_gets_its_verdict() {
     for file in &files {
         for case in cases(file) {
             count += 1;
-            if let Some(fault) = judge(&lab, &case) {
+            let lab = if case.text.contains("; rules: linux") { &linux } else { &rust };
+            if let Some(fault) = judge(lab, &case) {
                 let _ = writeln!(wrong, "{}: {fault}", case.name);
             }
         }

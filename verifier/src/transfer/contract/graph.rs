@@ -109,6 +109,9 @@ pub(super) fn check_node(
     (kind, taken): (FieldKind, NodeUse),
 ) -> Result<Argument, Reason> {
     let Some((ty, pointer)) = object(call, index, arg, reg)? else { return Ok(Argument::Plain) };
+    if taken == NodeUse::Given && comparing(call.state) {
+        return fail(GraphFault::AddedInComparison);
+    }
     match (taken, pointer.trust) {
         (NodeUse::Given, _) if !owns(call.state, pointer) => {
             return fail(GraphFault::NotAllocated { arg: index });

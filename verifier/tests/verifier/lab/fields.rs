@@ -68,7 +68,17 @@ pub(super) fn helpers() -> Vec<HelperProto> {
             Some(Intrinsic::CallLater),
         ),
         helper(171, "timer_start", vec![field(timer), arg("after", number(Size::DW))], INT, None),
-        helper(194, "kptr_xchg", vec![field(kptr), owned], old, Some(Intrinsic::KptrXchg)),
+        HelperProto {
+            effects: HelperEffects::WITH_SPIN_LOCK,
+            ..helper(194, "kptr_xchg", vec![field(kptr), owned], old, Some(Intrinsic::KptrXchg))
+        },
+        helper(
+            12,
+            "tail_call",
+            vec![arg("context", ArgKind::Context), map(), arg("index", number(Size::W))],
+            INT,
+            Some(Intrinsic::TailCall),
+        ),
         helper(500, "wq_init", vec![field(FieldKind::Workqueue), map()], INT, None),
         helper(
             501,
@@ -112,6 +122,8 @@ pub(super) fn maps(packet: BtfId, peer: BtfId) -> Vec<Arc<MapProto>> {
         Arc::new(map("kptrs", MapKind::Array, 24, 1, kptrs)),
         Arc::new(map("lists", MapKind::Array, 64, 1, super::objects::lists())),
         Arc::new(map("lists_too", MapKind::Array, 64, 1, super::objects::lists())),
+        Arc::new(map("stash", MapKind::Array, 24, 1, super::objects::stash())),
+        Arc::new(map("progs", MapKind::ProgArray, 4, 4, vec![])),
         outer("maps", map("inner", MapKind::Hash, 16, 8, vec![])),
         outer("locked_maps", map("inner", MapKind::Hash, 16, 8, lock())),
         outer("timer_maps", map("inner", MapKind::Hash, 48, 8, timers())),

@@ -2,7 +2,7 @@
 
 use opswap_bpf::btf::{IntEncoding, IntType};
 use opswap_bpf::insn::Size;
-use opswap_bpf::map::{MapField, SpecialField};
+use opswap_bpf::map::{KptrKind, MapField, SpecialField};
 use opswap_bpf::proto::{
     Allocation, ArgIdx, ArgKind, ArgProto, Demand, FieldKind, NodeUse, Nullness, RetKind, RetProto, RetTrust,
 };
@@ -52,6 +52,13 @@ pub(super) fn lists() -> Vec<MapField> {
     ]
 }
 
+/// Kptrs to objects that the program allocated: two items and a plain one.
+pub(super) fn stash() -> Vec<MapField> {
+    let kptr = |ty| SpecialField::Kptr { ty: TypeRef::program(ty), kind: KptrKind::Referenced };
+    let at = |offset, ty| MapField { offset, size: 8, field: kptr(ty) };
+    vec![at(0, ITEM), at(8, ITEM), at(16, PLAIN)]
+}
+
 pub(super) fn kfuncs() -> Vec<KfuncProto> {
     let kfunc = |name: &str, args: Vec<ArgProto>, ret, flags| KfuncProto {
         name: name.into(),
@@ -72,6 +79,8 @@ pub(super) fn kfuncs() -> Vec<KfuncProto> {
     let (head, root) = (FieldKind::ListHead, FieldKind::RbRoot);
     let (list, rb) = (FieldKind::ListNode, FieldKind::RbNode);
     let new = ret(RetKind::Allocated { ty: ArgIdx(0), by: Allocation::Object }, NULLABLE);
+    let element_node = ArgKind::Node { kind: rb, taken: NodeUse::Linked };
+    let less = arg("less", ArgKind::Callback { args: vec![element_node.clone(), element_node] });
     let borrowed = || element(RetTrust::Borrowed(ArgIdx(0)));
     let owned = || element(RetTrust::Owned);
     vec![
@@ -82,6 +91,7 @@ pub(super) fn kfuncs() -> Vec<KfuncProto> {
         kfunc("list_pop", vec![field(head)], owned(), safe),
         kfunc("list_front", vec![field(head)], borrowed(), safe),
         kfunc("tree_add", vec![field(root), node(rb, NodeUse::Given)], VOID, safe),
+        kfunc("tree_add_by", vec![field(root), node(rb, NodeUse::Given), less], VOID, safe),
         kfunc("tree_first", vec![field(root)], borrowed(), safe),
         kfunc("tree_remove", vec![field(root), node(rb, NodeUse::Linked)], owned(), safe),
     ]
