@@ -8,6 +8,7 @@ use opswap_bpf::program::Linkage;
 use opswap_bpf::proto::{ArgKind, ArgProto, IterRole};
 use opswap_bpf::{Insn, InsnIdx, Program, SubprogId};
 
+use crate::exceptions;
 use crate::host::Host;
 use crate::limits::{Limits, UnreachableCode};
 use crate::reject::Reason;
@@ -36,6 +37,8 @@ pub(crate) struct Cfg {
     rounds: Vec<bool>,
     /// Whether the program takes the address of a function.
     callbacks: bool,
+    /// The function that runs when an exception ends the program.
+    exception_callback: Option<SubprogId>,
     /// Slots that some chain of edges reaches.
     reached: Vec<bool>,
 }
@@ -81,7 +84,7 @@ pub(crate) fn successors(insn: &Insn, at: InsnIdx) -> Successors {
 }
 
 /// The subprogram that an instruction calls or whose address it takes: offset from the next slot.
-fn function_offset(insn: &Insn) -> Option<i32> {
+pub(crate) fn function_offset(insn: &Insn) -> Option<i32> {
     if let Insn::Call { target: CallTarget::Subprog(offset) }
     | Insn::LoadImm64 { imm: Imm64::Func(offset), .. } = insn
     {
@@ -114,9 +117,12 @@ impl Cfg {
         let callbacks =
             program.insns.iter().any(|insn| matches!(insn, Insn::LoadImm64 { imm: Imm64::Func(_), .. }));
         let blank = || vec![false; slots];
-        let mut cfg = Self { functions, prune: blank(), rounds: blank(), callbacks, reached: blank() };
+        let (prune, rounds, reached) = (blank(), blank(), blank());
+        let mut cfg = Self { functions, prune, rounds, callbacks, exception_callback: None, reached };
         cfg.check_bounds(program)?;
-        cfg.reach(program);
+        let throws_to = exceptions::callback(program).map_err(|reason| (InsnIdx(0), reason))?;
+        cfg.exception_callback = throws_to.and_then(|start| cfg.function_at(start));
+        cfg.reach(program, throws_to);
         if limits.unreachable == UnreachableCode::Refused {
             let dead = cfg.reached.iter().position(|reached| !reached);
             if let Some(at) = dead.and_then(|at| u32::try_from(at).ok()) {
@@ -129,6 +135,11 @@ impl Cfg {
     /// The functions, in order of their start; the first is the entry.
     pub(crate) fn functions(&self) -> &[Function] {
         &self.functions
+    }
+
+    /// The function that runs when an exception ends the program.
+    pub(crate) fn exception_callback(&self) -> Option<SubprogId> {
+        self.exception_callback
     }
 
     /// The function that begins at a slot.
@@ -202,9 +213,10 @@ impl Cfg {
         Ok(())
     }
 
-    /// Marks what the entry reaches through jumps, calls and taken addresses.
-    fn reach(&mut self, program: &Program) {
+    /// Marks what the entry and the exception callback reach through jumps, calls and taken addresses.
+    fn reach(&mut self, program: &Program, exception_callback: Option<InsnIdx>) {
         let mut work = vec![InsnIdx(0)];
+        work.extend(exception_callback);
         while let Some(at) = work.pop() {
             let Some(reached) = self.reached.get_mut(at.index()) else { continue };
             if std::mem::replace(reached, true) {

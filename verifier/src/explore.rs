@@ -198,6 +198,11 @@ impl<'a, 'o> Explorer<'a, 'o> {
         self.begin();
         let mut walked = self.walk_from(SubprogId(0), InsnIdx(0), entry::state(subject.entry));
         let mut verified = vec![false; self.called.len()];
+        let exception_callback = subject.cfg.exception_callback();
+        if let Some(callback) = exception_callback.and_then(|callback| self.called.get_mut(callback.index()))
+        {
+            *callback = true;
+        }
         while walked.is_ok() {
             let due = self.called.iter().zip(&verified).position(|(called, verified)| *called && !verified);
             let Some(due) = due else { break };
@@ -218,6 +223,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
         let Self { reached, accesses, stack_bytes, stats, later, called_back, .. } = self;
         let mut alone: Vec<SubprogId> = later.iter().map(|(_, state)| state.frame().subprog).collect();
         alone.retain(|function| !called_back.contains(function));
+        alone.extend(exception_callback);
         (walked.map(|()| Explored { reached, accesses, stack_bytes, alone }), stats)
     }
 

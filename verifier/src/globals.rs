@@ -32,6 +32,15 @@ pub(crate) enum RcuSections {
     Entered,
 }
 
+/// Whether a function may end the program by an exception.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Throws {
+    /// It does not.
+    Never,
+    /// It may, or one that it calls.
+    Possibly,
+}
+
 /// A global function.
 #[derive(Debug)]
 pub(crate) struct Global {
@@ -47,6 +56,8 @@ pub(crate) struct Global {
     pub(crate) effects: HelperEffects,
     /// Whether it may enter RCU sections.
     pub(crate) rcu: RcuSections,
+    /// Whether it may throw.
+    pub(crate) throws: Throws,
 }
 
 impl Global {
@@ -84,6 +95,7 @@ impl Globals {
                 flags: effects[at].flags(),
                 effects: effects[at].effects(),
                 rcu: effects[at].rcu(),
+                throws: effects[at].throws(),
             })
         };
         Self { all: functions.iter().enumerate().map(global).collect() }

@@ -12,6 +12,7 @@ mod demand;
 #[doc(hidden)]
 pub mod domain;
 mod entry;
+mod exceptions;
 mod explore;
 mod globals;
 pub mod history;
@@ -140,6 +141,9 @@ fn prove(
     let structs = structs::Structs::default();
     let subject =
         Subject { program, host, entry, cfg: &cfg, globals: &globals, limits, policy, sleepable, structs };
+    if let Err(refused) = exceptions::check(&subject) {
+        return (Err(refuse(refused)), Stats::default());
+    }
     let mut demands = Demands::new(program, &cfg, &liveness);
     let mut rounds = 0;
     let (explored, stats) = loop {

@@ -12,6 +12,7 @@
 
 mod about;
 mod examples;
+mod exceptions;
 mod fields;
 mod prototype;
 mod reason;
@@ -24,6 +25,7 @@ use std::fmt;
 use opswap_bpf::InsnIdx;
 
 pub use examples::{Example, example, examples};
+pub use exceptions::ExceptionFault;
 pub use fields::{FieldFault, GraphFault, KptrFault, LockFault};
 pub use prototype::{PrototypeFault, Untyped};
 pub use reason::{CAUSES, Cause, Reason};

@@ -10,6 +10,7 @@
 //! | `contract` | calls of the host: arguments, effects, result |
 //! | `kfunc`, `helper` | which contract a call has, and whether it may be made here |
 //! | `packet` | comparisons with the packet's end, legacy packet loads |
+//! | `throw` | exceptions |
 //! | `exit` | returns, from a subprogram and from the program |
 
 mod alu;
@@ -22,6 +23,7 @@ mod helper;
 mod kfunc;
 mod memory;
 mod packet;
+mod throw;
 
 use opswap_bpf::insn::{CallTarget, JumpForm, Reg};
 use opswap_bpf::proto::Sleepable;
@@ -132,6 +134,12 @@ pub(crate) fn step(
             CallTarget::Kfunc { id, module } => {
                 let mut checked = kfunc::check(subject, state, *id, *module, at)?;
                 *touched = checked.take_touched();
+                if checked.throws() {
+                    throw::check(subject, state, at)?;
+                    throw::check_value(subject, state)?;
+                    touched.relies(state, Reg::R1);
+                    return Ok(Step::Done);
+                }
                 return Ok(call_host(subject, state, checked, at));
             }
             CallTarget::Helper(id) => {

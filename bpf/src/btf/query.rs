@@ -177,6 +177,12 @@ impl Btf {
             .collect()
     }
 
+    /// Names of the functions that run when an exception ends the program of this FUNC (tag `exception_callback:NAME`).
+    pub fn exception_callbacks(&self, func: BtfId) -> Vec<&str> {
+        let tags = self.decl_tags(func, None).into_iter();
+        tags.filter_map(|tag| tag.strip_prefix("exception_callback:")).collect()
+    }
+
     /// Type tags between a pointer (beneath modifiers) and what it points to, outermost first.
     pub fn type_tags(&self, pointer: BtfId) -> Vec<&str> {
         let mut tags = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use opswap_bpf::btf::CoreRelo;
 use opswap_bpf::insn::{CallTarget, Imm64, MapRef};
 use opswap_bpf::map::SpecialField;
-use opswap_bpf::program::{LoadFlags, SourceLine, Subprog};
+use opswap_bpf::program::{Linkage, LoadFlags, SourceLine, Subprog};
 use opswap_bpf::proto::Sleepable;
 use opswap_bpf::{
     Btf, BtfType, HelperId, Insn, InsnIdx, MapId, MapProto, Program, ProgramKind, TypeRef, decode,
@@ -74,11 +74,11 @@ fn lay_out(
         imports: HashMap::new(),
     };
     linker.place(entry)?;
-    let mut next = 0;
-    while let Some(&function) = linker.placed.get(next) {
-        linker.fill(function)?;
-        next += 1;
-    }
+    linker.fill_from(0)?;
+    // Nothing calls an exception callback: it stands behind the others.
+    let placed = linker.placed.len();
+    linker.place_exception_callbacks(entry)?;
+    linker.fill_from(placed)?;
     linker.connect();
     linker.agree(&kind)?;
     Ok(Program {
@@ -164,6 +164,30 @@ impl<'a> Linker<'a> {
         self.starts.insert(index, u32::try_from(start).unwrap_or(u32::MAX));
         self.placed.push(index);
         self.insns.extend(insns);
+        Ok(())
+    }
+
+    /// Fills the placed functions from the given one on; those that they name get a place and are filled, too.
+    fn fill_from(&mut self, first: usize) -> Result<(), ObjectError> {
+        let mut next = first;
+        while let Some(&function) = self.placed.get(next) {
+            self.fill(function)?;
+            next += 1;
+        }
+        Ok(())
+    }
+
+    /// Functions that the entry's tags name; whether they may be exception callbacks, the verifier says.
+    fn place_exception_callbacks(&mut self, entry: usize) -> Result<(), ObjectError> {
+        let object = self.object;
+        let Some(btf) = object.btf.as_deref() else { return Ok(()) };
+        let functions = &object.code.functions;
+        for name in btf.exception_callbacks(functions[entry].func) {
+            let found = functions
+                .iter()
+                .position(|function| function.name == name && function.linkage == Linkage::Global);
+            found.map_or(Ok(()), |found| self.place(found))?;
+        }
         Ok(())
     }
 

@@ -79,7 +79,13 @@ impl Touched {
             Insn::Load { size, base, offset, .. } | Insn::LoadAcquire { size, base, offset, .. } => {
                 self.load(state, base, offset, size);
             }
-            Insn::Store { size, base, offset, .. } | Insn::StoreRelease { size, base, offset, .. } => {
+            Insn::Store { size, base, offset, src } => {
+                self.store(subject, state, base, offset, size);
+                if may_be_kptr(subject, state.reg(base)) {
+                    self.relies_on_source(state, src);
+                }
+            }
+            Insn::StoreRelease { size, base, offset, .. } => {
                 self.store(subject, state, base, offset, size);
             }
             Insn::Atomic { width, base, offset, .. } => {
@@ -188,6 +194,12 @@ impl Touched {
             }
         }
     }
+}
+
+/// Whether a store there may be to a kptr, which takes no number but NULL.
+fn may_be_kptr(subject: &Subject<'_>, base: &RegState) -> bool {
+    let Some(Pointer { to: Region::MapValue(map), .. }) = base.as_pointer() else { return false };
+    subject.map(*map).is_ok_and(|map| !map.fields.is_empty())
 }
 
 fn is_copy(value: &RegState, id: Identity) -> bool {

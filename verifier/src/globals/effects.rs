@@ -4,7 +4,7 @@ use opswap_bpf::insn::{CallTarget, Imm64};
 use opswap_bpf::proto::{HelperEffects, Intrinsic, KfuncFlags};
 use opswap_bpf::{Insn, InsnIdx, Program};
 
-use super::RcuSections;
+use super::{RcuSections, Throws};
 use crate::cfg::Cfg;
 use crate::host::Host;
 
@@ -14,6 +14,7 @@ pub(super) struct Effects {
     sleeps: bool,
     moves_packet: bool,
     enters_rcu: bool,
+    throws: bool,
 }
 
 impl Effects {
@@ -30,11 +31,16 @@ impl Effects {
         if self.enters_rcu { RcuSections::Entered } else { RcuSections::None }
     }
 
+    pub(super) fn throws(self) -> Throws {
+        if self.throws { Throws::Possibly } else { Throws::Never }
+    }
+
     fn and(self, other: Self) -> Self {
         Self {
             sleeps: self.sleeps || other.sleeps,
             moves_packet: self.moves_packet || other.moves_packet,
             enters_rcu: self.enters_rcu || other.enters_rcu,
+            throws: self.throws || other.throws,
         }
     }
 }
@@ -59,7 +65,7 @@ pub(super) fn of_functions(program: &Program, host: &dyn Host, cfg: &Cfg) -> Vec
         }
     }
     let mut grown = true;
-    // Each round lets a flag climb at least one call; there are three.
+    // Each round lets a flag climb at least one call; there are four.
     while std::mem::take(&mut grown) {
         for &(callee, caller) in &calls {
             let joined = effects[caller].and(effects[callee]);
@@ -89,5 +95,6 @@ fn of_call(program: &Program, host: &dyn Host, insn: &Insn) -> Effects {
         moves_packet: effects.contains(HelperEffects::CHANGES_PACKET)
             || intrinsic == Some(Intrinsic::TailCall),
         enters_rcu: intrinsic == Some(Intrinsic::RcuReadLock),
+        throws: intrinsic == Some(Intrinsic::Throw),
     }
 }

@@ -5,8 +5,8 @@ use opswap_bpf::proto::{FieldAccess, IrqClass};
 use opswap_bpf::{HelperId, InsnIdx, KfuncId, MapId, RefId, SubprogId, TypeRef};
 
 use super::{
-    Bounded, Category, ContextFault, Direction, FieldFault, GraphFault, KptrFault, LockFault, Misplaced,
-    ObjectFault, OnStack, PointerUse, PrototypeFault, ReturnFault, Section, Side, StackUse,
+    Bounded, Category, ContextFault, Direction, ExceptionFault, FieldFault, GraphFault, KptrFault, LockFault,
+    Misplaced, ObjectFault, OnStack, PointerUse, PrototypeFault, ReturnFault, Section, Side, StackUse,
 };
 use crate::host::Unavailable;
 
@@ -511,7 +511,6 @@ reasons! {
     /// The program may not come back from a tail call.
     TailCallLeaks { id: RefId, at: InsnIdx } = Lifetime 40 EINVAL
         "release every reference before the tail call";
-
     /// Nobody writes to the map itself
     MapObjectWrite { ty: String } = Memory 60 EACCES
         "look the value up, and write to that";
@@ -524,6 +523,9 @@ reasons! {
     /// A lock is taken, held or given back in a way that is not allowed
     Lock { fault: LockFault } = Execution 70 EINVAL
         "hold one lock at a time, call nothing else meanwhile, and give it back on every path";
+    /// An exception is thrown, or its callback declared, in a way that is not allowed
+    Exception { fault: ExceptionFault } = Execution 71 EINVAL
+        "throw where nothing is held: no reference, lock or section, and not in a callback";
     /// An allocated object, a list or a tree is used in a way that is not allowed
     Graph { fault: GraphFault } = Lifetime 70 EINVAL
         "own what you put into a list, hold its lock, and release what you take out";

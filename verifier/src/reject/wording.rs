@@ -511,6 +511,7 @@ impl Reason {
         Some(match self {
             Self::Field { reg, fault } => fault.write(*reg, f),
             Self::Lock { fault } => write!(f, "{fault}"),
+            Self::Exception { fault } => write!(f, "{fault}"),
             Self::Kptr { fault } => write!(f, "{fault}"),
             Self::Graph { fault } => write!(f, "{fault}"),
             _ => return None,

@@ -248,9 +248,9 @@ fn check_supported(contract: &Contract<'_>) -> Result<(), Reason> {
             | Intrinsic::SpinLock
             | Intrinsic::SpinUnlock
             | Intrinsic::KptrXchg
-            | Intrinsic::CallLater,
+            | Intrinsic::CallLater
+            | Intrinsic::Throw,
         ) => Ok(()),
-        Some(Intrinsic::Throw) => Err(Reason::Unsupported { what: "exceptions (bpf_throw)" }),
         Some(_) => Err(Reason::Unsupported { what: "calls with this meaning" }),
     }
 }

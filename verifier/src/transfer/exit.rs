@@ -47,7 +47,10 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState) -> Result<Leav
         // A function that runs later returns 0.
         Role::Later { .. } => check_callback(state, 0, 0).map(|()| None),
         Role::Called | Role::Callback { .. } | Role::Comparison => {
-            match subject.globals.get(state.frame().subprog) {
+            // What an exception callback returns, the program returns.
+            let function =
+                Some(state.frame().subprog).filter(|own| subject.cfg.exception_callback() != Some(*own));
+            match function.and_then(|function| subject.globals.get(function)) {
                 Some(_) => check_global(state),
                 None => check_result(subject, state),
             }

@@ -4,7 +4,8 @@ use opswap_bpf::InsnIdx;
 use opswap_bpf::proto::{KfuncFlags, Sleepable};
 
 use super::contract::{self, Callee, Checked, Contract};
-use crate::globals::{Global, RcuSections};
+use super::throw;
+use crate::globals::{Global, RcuSections, Throws};
 use crate::host::Aliasing;
 use crate::reject::{LockFault, Reason};
 use crate::state::VerifierState;
@@ -17,6 +18,9 @@ pub(super) fn check(
     at: InsnIdx,
 ) -> Result<Checked, Reason> {
     check_sections(subject, state, global)?;
+    if global.throws == Throws::Possibly {
+        throw::check(subject, state, at)?;
+    }
     let refused = |cause: Reason| Reason::GlobalCall {
         function: global.id,
         name: global.name.clone(),

@@ -67,6 +67,7 @@ const WITHOUT: &[(&str, &str)] = &[
     ("OSW0370", FIELDS),
     ("OSW0470", FIELDS),
     ("OSW0670", FIELDS),
+    ("OSW0671", "the small host has no exceptions"),
     ("OSW0150", OBJECTS),
     ("OSW0350", OBJECTS),
     ("OSW0351", OBJECTS),

@@ -10,6 +10,8 @@
 //! | `nullable trusted NAME` | the same with `__arg_nullable` |
 //! | `void` | `void *` |
 //!
+//! `; exception: NAME` tags the program with an exception callback of that name.
+//!
 //! A `-> void` behind the parameters makes it return nothing.
 
 use std::collections::BTreeMap;
@@ -21,7 +23,8 @@ use opswap_bpf::{Btf, BtfId, BtfType, InsnIdx, Program};
 
 /// Declares the global functions that a case's text names.
 pub(crate) fn declare(program: &mut Program, text: &str, labels: &BTreeMap<String, InsnIdx>) {
-    let declared: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("; global:")).collect();
+    let marked = |mark| text.lines().filter_map(move |line| line.trim().strip_prefix(mark));
+    let declared: Vec<&str> = marked("; global:").collect();
     if declared.is_empty() {
         return;
     }
@@ -36,7 +39,7 @@ pub(crate) fn declare(program: &mut Program, text: &str, labels: &BTreeMap<Strin
     program.subprogs.push(Subprog {
         start: InsnIdx(0),
         name: program.name.clone(),
-        func: BtfId(0),
+        func: entry(&mut btf, number, marked("; exception:")),
         linkage: Linkage::Static,
     });
     for line in declared {
@@ -50,6 +53,16 @@ pub(crate) fn declare(program: &mut Program, text: &str, labels: &BTreeMap<Strin
     }
     program.subprogs.sort_by_key(|subprog| subprog.start);
     program.btf = Some(Arc::new(btf));
+}
+
+/// The FUNC of the program itself, with its tags.
+fn entry<'t>(btf: &mut Btf, number: BtfId, callbacks: impl Iterator<Item = &'t str>) -> BtfId {
+    let proto = btf.push(BtfType::FuncProto { ret: number, params: Vec::new() });
+    let func = btf.push(BtfType::Func(Func { name: "entry".into(), proto, linkage: Linkage::Global }));
+    for callback in callbacks {
+        btf.push(BtfType::decl_tag(&format!("exception_callback:{}", callback.trim()), func, None));
+    }
+    func
 }
 
 fn function(btf: &mut Btf, name: &str, params: &str, number: BtfId, ret: BtfId) -> BtfId {

@@ -69,6 +69,11 @@ impl Checked {
         Self { lock, ..self }
     }
 
+    /// Whether the call ends the program.
+    pub(crate) fn throws(&self) -> bool {
+        self.intrinsic == Some(Intrinsic::Throw)
+    }
+
     /// Adds the callback that the call runs.
     pub(super) fn running(self, callback: Option<callback::Entered>) -> Self {
         Self { callback, ..self }

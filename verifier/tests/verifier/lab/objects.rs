@@ -4,11 +4,12 @@ use opswap_bpf::btf::{IntEncoding, IntType};
 use opswap_bpf::insn::Size;
 use opswap_bpf::map::{KptrKind, MapField, SpecialField};
 use opswap_bpf::proto::{
-    Allocation, ArgIdx, ArgKind, ArgProto, Demand, FieldKind, NodeUse, Nullness, RetKind, RetProto, RetTrust,
+    Allocation, ArgIdx, ArgKind, ArgProto, Demand, FieldKind, Intrinsic, NodeUse, Nullness, RetKind,
+    RetProto, RetTrust,
 };
 use opswap_bpf::{Btf, BtfId, BtfType, KfuncFlags, KfuncProto, TypeRef};
 
-use super::{NON_NULL, NULLABLE, VOID, arg, member};
+use super::{NON_NULL, NULLABLE, VOID, arg, member, number};
 
 /// `item`, `plain` and `twice` in [`types`].
 pub(super) const ITEM: BtfId = BtfId(7);
@@ -83,7 +84,9 @@ pub(super) fn kfuncs() -> Vec<KfuncProto> {
     let less = arg("less", ArgKind::Callback { args: vec![element_node.clone(), element_node] });
     let borrowed = || element(RetTrust::Borrowed(ArgIdx(0)));
     let owned = || element(RetTrust::Owned);
+    let throw = kfunc("throw", vec![arg("cookie", number(Size::DW))], VOID, none);
     vec![
+        KfuncProto { intrinsic: Some(Intrinsic::Throw), ..throw },
         kfunc("obj_new", vec![arg("ty", ArgKind::Const { size: Size::DW })], new, none),
         kfunc("obj_drop", vec![object(Demand::Owned)], VOID, none),
         kfunc("obj_count", vec![object(Demand::Trusted)], ret(RetKind::SameAs(ArgIdx(0)), NON_NULL), safe),
