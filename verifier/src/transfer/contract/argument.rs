@@ -1,7 +1,7 @@
 //! One argument of a call against its [`ArgKind`].
 
 use opswap_bpf::insn::Reg;
-use opswap_bpf::map::BPF_F_RDONLY_PROG;
+use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
 use opswap_bpf::proto::{
     ArgIdx, ArgKind, ArgProto, Demand, FieldAccess, HelperEffects, Intrinsic, MemAccess, MemInit, MemSize,
     Nullness, SizeRule,
@@ -378,6 +378,11 @@ fn check_map(call: &Call<'_>, reg: Reg, shape: Option<(u32, u32)>) -> Result<Arg
     };
     let map = call.subject.map(*id)?;
     if call.contract.maps.is_some_and(|kinds| !kinds.contains(&map.kind)) {
+        return Err(Reason::WrongMapKind { kind: map.kind as u32, name: call.contract.title() });
+    }
+    // Its values are maps: nothing that reads or writes values as bytes may have it.
+    let holds_maps = matches!(map.kind, MapKind::ArrayOfMaps | MapKind::HashOfMaps);
+    if holds_maps && call.contract.intrinsic.is_some_and(|meaning| meaning != Intrinsic::MapLookup) {
         return Err(Reason::WrongMapKind { kind: map.kind as u32, name: call.contract.title() });
     }
     // What is read-only to programs is so through calls, too: frozen contents count as constants.
