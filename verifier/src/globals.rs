@@ -33,9 +33,10 @@ pub(crate) enum RcuSections {
 }
 
 /// Whether a function may end the program by an exception.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) enum Throws {
     /// It does not.
+    #[default]
     Never,
     /// It may, or one that it calls.
     Possibly,

@@ -14,7 +14,7 @@ pub(super) struct Effects {
     sleeps: bool,
     moves_packet: bool,
     enters_rcu: bool,
-    throws: bool,
+    throws: Throws,
 }
 
 impl Effects {
@@ -32,7 +32,7 @@ impl Effects {
     }
 
     pub(super) fn throws(self) -> Throws {
-        if self.throws { Throws::Possibly } else { Throws::Never }
+        self.throws
     }
 
     fn and(self, other: Self) -> Self {
@@ -40,7 +40,7 @@ impl Effects {
             sleeps: self.sleeps || other.sleeps,
             moves_packet: self.moves_packet || other.moves_packet,
             enters_rcu: self.enters_rcu || other.enters_rcu,
-            throws: self.throws || other.throws,
+            throws: if self.throws == Throws::Never { other.throws } else { Throws::Possibly },
         }
     }
 }
@@ -95,6 +95,6 @@ fn of_call(program: &Program, host: &dyn Host, insn: &Insn) -> Effects {
         moves_packet: effects.contains(HelperEffects::CHANGES_PACKET)
             || intrinsic == Some(Intrinsic::TailCall),
         enters_rcu: intrinsic == Some(Intrinsic::RcuReadLock),
-        throws: intrinsic == Some(Intrinsic::Throw),
+        throws: if intrinsic == Some(Intrinsic::Throw) { Throws::Possibly } else { Throws::Never },
     }
 }

@@ -100,7 +100,11 @@ pub(super) fn check(
         _ => return Err(wrong(call, index, reg, kind, value)),
     };
     let field = find(call, reg, pointer, home, kind)?;
-    Ok(Argument::Field(FieldPlace { reg, kind, field, home, origin: pointer.origin, root }))
+    let place = FieldPlace { reg, kind, field, home, origin: pointer.origin, root };
+    if place.field.field.element().is_some() {
+        super::graph::check_locked(call, &place)?;
+    }
+    Ok(Argument::Field(place))
 }
 
 /// Whether objects of the program's own types may have fields of the kind.

@@ -108,14 +108,16 @@ pub(super) fn check_node(
     reg: Reg,
     (kind, taken): (FieldKind, NodeUse),
 ) -> Result<Argument, Reason> {
-    let Some((ty, pointer)) = object(call, index, arg, reg)? else { return Ok(Argument::Plain) };
-    if taken == NodeUse::Given && comparing(call.state) {
-        return fail(GraphFault::AddedInComparison);
-    }
+    let found = match (taken, object(call, index, arg, reg)) {
+        (NodeUse::Linked, Err(Reason::Graph { .. })) => return fail(GraphFault::NotLinked),
+        (NodeUse::Linked | NodeUse::Given, found) => found?,
+    };
+    let Some((ty, pointer)) = found else { return Ok(Argument::Plain) };
     match (taken, pointer.trust) {
         (NodeUse::Given, _) if !owns(call.state, pointer) => {
             return fail(GraphFault::NotAllocated { arg: index });
         }
+        (NodeUse::Given, _) if comparing(call.state) => return fail(GraphFault::AddedInComparison),
         (NodeUse::Given, _) | (NodeUse::Linked, Trust::Borrowed(_)) => {}
         (NodeUse::Linked, _) => return fail(GraphFault::NotLinked),
     }
@@ -142,16 +144,7 @@ pub(super) struct Graph {
 pub(super) fn check(call: &Call<'_>, arguments: &[Argument]) -> Result<Option<Graph>, Reason> {
     let is_root = |place: &&FieldPlace| place.field.field.element().is_some();
     let Some(root) = arguments.iter().find_map(Argument::place).filter(is_root) else { return Ok(None) };
-    let fields = field::of(call.subject, root.home)?;
-    let lock_at = fields
-        .iter()
-        .find(|field| matches!(field.field, SpecialField::SpinLock | SpecialField::ResSpinLock))
-        .map_or(0, |field| field.offset);
-    let held =
-        call.state.refs().locks().find(|(_, lock)| lock.home == root.home && lock.value == root.origin.value);
-    let Some((lock, _)) = held else {
-        return fail(GraphFault::Unlocked { lock_at, root: root.field.field.type_name() });
-    };
+    let lock = check_locked(call, root)?;
     for (index, argument) in arguments.iter().enumerate() {
         let Argument::Node(node) = argument else { continue };
         check_element(call, root, node, index)?;
@@ -160,6 +153,20 @@ pub(super) fn check(call: &Call<'_>, arguments: &[Argument]) -> Result<Option<Gr
         }
     }
     Ok(Some(Graph { root: *root, lock }))
+}
+
+/// The lock that protects a list or tree.
+pub(super) fn check_locked(call: &Call<'_>, root: &FieldPlace) -> Result<RefId, Reason> {
+    let fields = field::of(call.subject, root.home)?;
+    let lock_at = fields
+        .iter()
+        .find(|field| matches!(field.field, SpecialField::SpinLock | SpecialField::ResSpinLock))
+        .map_or(0, |field| field.offset);
+    let mut locks = call.state.refs().locks();
+    match locks.find(|(_, lock)| lock.home == root.home && lock.value == root.origin.value) {
+        Some((lock, _)) => Ok(lock),
+        None => fail(GraphFault::Unlocked { lock_at, root: root.field.field.type_name() }),
+    }
 }
 
 /// The node is the one through which the list or tree links its elements.
