@@ -14,7 +14,7 @@
 //!     if r0 s< 10 goto again       ; == != & > >= < <= s> s>= s< s<=
 //! done:
 //!     r1 = (s8)r0                  ; also: r1 = -r1, r1 = be16 r1, r1 = bswap64 r1
-//!     r2 = 0x1122334455667788 ll   ; two slots
+//!     r2 = 0x1122334455667788 ll   ; two slots; `(second slot)` alone is the half that computes nothing
 //!     r2 = map[3]                  ; also map_value[3] + 8, map_fd[3], map_value_fd[3] + 8, host_var[7], func label
 //!     lock *(u64 *)(r10 - 8) += r0
 //!     r0 = atomic_fetch_add((u64 *)(r10 - 8), r0)   ; fetch_or, fetch_and, fetch_xor, xchg

@@ -60,6 +60,9 @@ pub(super) fn statement<'a>(cursor: &mut Cursor<'a>, names: &dyn Names) -> Parse
     if cursor.eat("*") {
         return store(cursor).map(Statement::from);
     }
+    if cursor.eat("(second slot)") {
+        return Ok(Insn::LoadImm64Tail.into());
+    }
     let unknown = cursor.expected("an instruction");
     match cursor.word() {
         Some("lock") => lock(cursor).map(Statement::from),

@@ -17,14 +17,18 @@ pub struct Example {
     pub repaired: &'static str,
 }
 
-/// One text a category, each a sequence of `==== CODE [ENTRY]`, a program, `==== repaired [ENTRY]`, a program.
-const TEXTS: [&str; 6] = [
+/// One text a theme, each a sequence of `==== CODE [ENTRY]`, a program, `==== repaired [ENTRY]`, a program.
+const TEXTS: [&str; 10] = [
     include_str!("examples/memory.bpf"),
     include_str!("examples/registers.bpf"),
     include_str!("examples/lifetime.bpf"),
     include_str!("examples/calls.bpf"),
     include_str!("examples/structure.bpf"),
     include_str!("examples/execution.bpf"),
+    include_str!("examples/fields.bpf"),
+    include_str!("examples/globals.bpf"),
+    include_str!("examples/network.bpf"),
+    include_str!("examples/objects.bpf"),
 ];
 
 /// The example of a code, if there is one.

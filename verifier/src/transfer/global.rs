@@ -21,13 +21,10 @@ pub(super) fn check(
     if global.throws == Throws::Possibly {
         throw::check(subject, state, at)?;
     }
-    let refused = |cause: Reason| Reason::GlobalCall {
+    let args = global.args.as_ref().map_err(|fault| Reason::GlobalPrototype {
         function: global.id,
         name: global.name.clone(),
-        cause: Box::new(cause),
-    };
-    let args = global.args.as_ref().map_err(|fault| {
-        refused(Reason::GlobalPrototype { name: global.name.clone(), fault: fault.clone() })
+        fault: fault.clone(),
     })?;
     let contract = Contract {
         callee: Callee::Global(global.id),
@@ -39,7 +36,15 @@ pub(super) fn check(
         effects: global.effects,
         maps: None,
     };
-    contract::check(subject, state, &contract, at).map_err(refused)
+    contract::check(subject, state, &contract, at).map_err(|cause| refused(global, cause))
+}
+
+/// What is wrong with the arguments is wrong with the call of this function.
+fn refused(global: &Global, cause: Reason) -> Reason {
+    if matches!(cause, Reason::GlobalAliasesContext { .. }) {
+        return cause;
+    }
+    Reason::GlobalCall { function: global.id, name: global.name.clone(), cause: Box::new(cause) }
 }
 
 /// The function begins as if in no section: what it may do there must be legal here, too.

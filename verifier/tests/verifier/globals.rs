@@ -1,4 +1,5 @@
-//! Global functions of cases: `; global: NAME(PARAMETER, …)` declares the function at label NAME with a prototype in BTF.
+//! Prototypes in programs' text: `; global: NAME(PARAMETER, …)` declares the function at label NAME as global, with a prototype
+//! in BTF; `; static: …` as static.
 //!
 //! | parameter | in C |
 //! |---|---|
@@ -21,10 +22,16 @@ use opswap_bpf::btf::{Func, IntEncoding, IntType, Param};
 use opswap_bpf::program::{Linkage, Subprog};
 use opswap_bpf::{Btf, BtfId, BtfType, InsnIdx, Program};
 
-/// Declares the global functions that a case's text names.
+/// A directive with the linkage that it gives.
+fn directive(line: &str) -> Option<(Linkage, &str)> {
+    let global = line.trim().strip_prefix("; global:").map(|rest| (Linkage::Global, rest));
+    global.or_else(|| line.trim().strip_prefix("; static:").map(|rest| (Linkage::Static, rest)))
+}
+
+/// Declares the functions that a program's text names.
 pub(crate) fn declare(program: &mut Program, text: &str, labels: &BTreeMap<String, InsnIdx>) {
     let marked = |mark| text.lines().filter_map(move |line| line.trim().strip_prefix(mark));
-    let declared: Vec<&str> = marked("; global:").collect();
+    let declared: Vec<(Linkage, &str)> = text.lines().filter_map(directive).collect();
     if declared.is_empty() {
         return;
     }
@@ -42,14 +49,14 @@ pub(crate) fn declare(program: &mut Program, text: &str, labels: &BTreeMap<Strin
         func: entry(&mut btf, number, marked("; exception:")),
         linkage: Linkage::Static,
     });
-    for line in declared {
+    for (linkage, line) in declared {
         let (name, rest) = line.split_once('(').expect("NAME(…)");
         let (params, ret) = rest.split_once(')').expect("NAME(…)");
         let name = name.trim();
         let start = *labels.get(name).unwrap_or_else(|| panic!("no label {name}"));
         let ret = if ret.contains("void") { BtfId(0) } else { number };
         let func = function(&mut btf, name, params, number, ret);
-        program.subprogs.push(Subprog { start, name: name.into(), func, linkage: Linkage::Global });
+        program.subprogs.push(Subprog { start, name: name.into(), func, linkage });
     }
     program.subprogs.sort_by_key(|subprog| subprog.start);
     program.btf = Some(Arc::new(btf));

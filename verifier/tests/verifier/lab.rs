@@ -1,6 +1,19 @@
-//! A small host to verify against: one flow, its peer, packets that are acquired and released, three maps.
+//! A small host to verify against: one flow, its peer, packets that are acquired and released, maps.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `lent` | functions that lend memory and objects, or take the context and maps |
+//! | `linux` | helpers with Linux's names, and their maps |
+//! | `network` | programs that are given network packets |
+//! | `fields` | maps with special fields, and functions for these |
+//! | `objects` | types of programs, and functions for their objects, lists and trees |
+//! | `faulty` | contracts that contradict themselves |
 
+mod faulty;
 mod fields;
+mod lent;
+mod linux;
+mod network;
 mod objects;
 
 use std::sync::Arc;
@@ -12,11 +25,12 @@ use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
 use opswap_bpf::proto::{
     ArgIdx, ArgKind, ArgProto, ContextArg, ContextField, ContextLayout, ContextValue, DeclaredAt, Demand,
     FieldAccess, FieldPolicy, HelperEffects, Intrinsic, KfuncProto, MemAccess, MemInit, MemSize,
-    NarrowAccess, Nullness, PointerPolicy, RetKind, RetProto, RetTrust, ReturnRule, SizeRule, Sleepable,
+    NarrowAccess, Nullness, PacketRules, PointerPolicy, RecordProto, RetKind, RetProto, RetTrust, ReturnRule,
+    SizeRule, Sleepable,
 };
 use opswap_bpf::{
     Btf, BtfId, BtfSpace, BtfType, EntryProto, HelperId, HelperProto, KfuncFlags, KfuncId, MapId, MapProto,
-    Program, ProgramKind, TypeRef,
+    Program, ProgramKind, RecordId, TypeRef,
 };
 use opswap_verifier::Host;
 use opswap_verifier::host::{Policy, Unavailable};
@@ -33,9 +47,12 @@ pub(crate) struct Lab {
     helpers: Vec<HelperProto>,
     maps: Vec<Arc<MapProto>>,
     entries: Vec<EntryProto>,
+    /// Of each struct with rules its members' rules, in their order.
     fields: Vec<(BtfId, FieldPolicy)>,
-    flow: BtfId,
     policy: Policy,
+    socket: RecordProto,
+    /// What a map of the kind of `seen` is to programs.
+    map_object: TypeRef,
 }
 
 fn member(name: &str, ty: BtfId, offset: u32) -> Member {
@@ -58,6 +75,24 @@ fn len(rule: SizeRule) -> ArgProto {
     arg("len", ArgKind::Size { rule })
 }
 
+/// A function: name, arguments, result, flags, meaning.
+type Row = (&'static str, Vec<ArgProto>, RetProto, KfuncFlags, Option<Intrinsic>);
+
+/// Functions as this file of the host declares them, one every ten lines.
+fn declared(file: &str, rows: Vec<Row>) -> Vec<KfuncProto> {
+    let lines = (1u32..).map(|at| DeclaredAt { file: file.into(), line: 10 * at });
+    let kfunc = |((name, args, ret, flags, intrinsic), place): (Row, DeclaredAt)| KfuncProto {
+        name: name.into(),
+        args,
+        ret,
+        flags,
+        func: TypeRef::host(BtfId(0)),
+        intrinsic,
+        declared_at: Some(place),
+    };
+    rows.into_iter().zip(lines).map(kfunc).collect()
+}
+
 const VOID: RetProto = RetProto { kind: RetKind::Void, null: NON_NULL };
 const U32: RetProto =
     RetProto { kind: RetKind::Scalar { size: Size::W, signed: Signedness::Unsigned }, null: NON_NULL };
@@ -77,8 +112,10 @@ impl Lab {
         let peer = btf.push(strukt("peer", 8, vec![member("id", u32_, 0), member("hits", u32_, 4)]));
         let inner = btf.push(strukt("inner", 8, vec![member("a", u32_, 0), member("b", u32_, 4)]));
         let peer_ptr = btf.push(BtfType::Ptr { to: peer });
-        let packet =
-            btf.push(strukt("packet", 16, vec![member("len", u32_, 0), member("from", peer_ptr, 8)]));
+        let anything = btf.push(BtfType::Ptr { to: BtfId(0) });
+        let members =
+            vec![member("len", u32_, 0), member("from", peer_ptr, 8), member("private", anything, 16)];
+        let packet = btf.push(strukt("packet", 24, members));
         let members = vec![
             member("cwnd", u32_, 0),
             member("srtt", u32_, 4),
@@ -107,20 +144,25 @@ impl Lab {
             pointer(PointerPolicy::Borrowed(NULLABLE)),
             pointer(PointerPolicy::Untrusted),
         ];
-        let fields = policies.into_iter().map(|policy| (flow, policy)).collect();
+        let account = lent::Account::add(&mut btf, u32_);
+        let words = vec![member("id", u32_, 0), member("max_entries", u32_, 4)];
+        let map_object = TypeRef::host(btf.push(strukt("bpf_map", 8, words)));
+        let mut fields: Vec<_> = policies.into_iter().map(|policy| (flow, policy)).collect();
+        fields.extend(account.fields());
         let types = Types { flow, peer, packet, inner };
-        let maps = [maps(), fields::maps(packet, peer)].concat();
-        let helpers = [vec![lookup(), update(), lab_objects::from_mem()], fields::helpers()].concat();
         let on_stack = lab_objects::kfuncs(&lab_objects::Types { peer, packet, peers, num });
+        let lent = lent::kfuncs(&types, &account);
+        let own = vec![lookup(), update(), lab_objects::from_mem()];
         Self {
             btf,
-            kfuncs: [kfuncs(&types), on_stack, objects::kfuncs()].concat(),
-            helpers,
-            maps,
-            entries: entries(&types),
+            kfuncs: [kfuncs(&types), on_stack, objects::kfuncs(), lent, faulty::kfuncs(u32_)].concat(),
+            helpers: [own, fields::helpers(), linux::helpers()].concat(),
+            maps: [maps(), fields::maps(packet, peer), linux::maps()].concat(),
+            entries: [entries(&types), network::entries()].concat(),
             fields,
-            flow,
             policy: Policy::RUST,
+            socket: network::socket(),
+            map_object,
         }
     }
 
@@ -136,6 +178,7 @@ impl Lab {
         let mut program = Program::bare(name, ProgramKind::Named(entry.into()), assembly.insns);
         program.maps = self.maps.clone();
         program.btf = Some(Arc::new(objects::types()));
+        crate::directives::apply(&mut program, text);
         crate::globals::declare(&mut program, text, &assembly.labels);
         (program, assembly.lines)
     }
@@ -382,10 +425,26 @@ impl Host for Lab {
     }
 
     fn field(&self, owner: TypeRef, member: u32, _kind: &ProgramKind) -> FieldPolicy {
-        if owner.id == self.flow {
-            return self.fields[member as usize].1;
-        }
-        FieldPolicy { access: FieldAccess::ReadWrite, pointer: PointerPolicy::Borrowed(NULLABLE) }
+        let mut rules = self.fields.iter().filter(|(ty, _)| *ty == owner.id);
+        let any = FieldPolicy { access: FieldAccess::ReadWrite, pointer: PointerPolicy::Borrowed(NULLABLE) };
+        rules.nth(member as usize).map_or(any, |(_, rule)| *rule)
+    }
+
+    fn record(&self, id: RecordId) -> Option<&RecordProto> {
+        (id == network::SOCK).then_some(&self.socket)
+    }
+
+    fn packet(&self, kind: &ProgramKind) -> PacketRules {
+        network::rules(kind)
+    }
+
+    fn map_object(&self, kind: MapKind) -> Option<TypeRef> {
+        (kind == MapKind::LruHash).then_some(self.map_object)
+    }
+
+    fn no_entry(&self, kind: &ProgramKind) -> Option<String> {
+        let retired = matches!(kind, ProgramKind::Named(name) if name == "retired");
+        retired.then(|| "attach_btf_id 7 points to disabled hook".to_owned())
     }
 }
 

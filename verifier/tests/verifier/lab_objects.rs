@@ -122,6 +122,22 @@ fn dynptrs(types: &Types) -> Vec<Row> {
     let constant = || arg("len", ArgKind::Const { size: Size::DW });
     let of = arg("packet", ArgKind::Object { ty: TypeRef::host(types.packet), demand: Demand::Trusted });
     let data = slice(MemSize::Arg(ArgIdx(1)), MemAccess::ReadWrite);
+    let buffer = || ArgProto {
+        null: Nullness::Nullable,
+        ..arg(
+            "buffer",
+            ArgKind::Memory {
+                size: MemSize::Arg(ArgIdx(3)),
+                access: MemAccess::Write,
+                init: MemInit::Provided,
+            },
+        )
+    };
+    let sliced = || {
+        let len = arg("len", ArgKind::Size { rule: SizeRule::Constant });
+        vec![dynptr(DynptrKind::Read), number(), buffer(), len]
+    };
+    let part = Some(Intrinsic::DynptrSlice);
     vec![
         ("dyn_of_packet", vec![of, uninit(DynptrMemory::Host)], INT, none, None),
         ("dyn_reserve", vec![number(), uninit(DynptrMemory::Ringbuf)], INT, none, None),
@@ -138,6 +154,8 @@ fn dynptrs(types: &Types) -> Vec<Row> {
         ("dyn_equal", vec![dynptr(DynptrKind::Read), dynptr(DynptrKind::Read)], INT, none, None),
         ("dyn_merge", vec![dynptr(DynptrKind::ReadWrite), dynptr(DynptrKind::Read)], INT, none, None),
         ("dyn_read", vec![memory(), len(), dynptr(DynptrKind::Read)], INT, none, None),
+        ("dyn_slice", sliced(), slice(MemSize::Arg(ArgIdx(3)), MemAccess::Read), null, part),
+        ("dyn_slice_mut", sliced(), slice(MemSize::Arg(ArgIdx(3)), MemAccess::ReadWrite), null, part),
         ("dyn_data", vec![dynptr(DynptrKind::Read), constant()], data, null, Some(Intrinsic::DynptrData)),
     ]
 }

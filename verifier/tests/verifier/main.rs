@@ -1,6 +1,7 @@
 //! Tests of the verifier as its users see it: verdicts, reports, soundness.
 
 mod conformance;
+mod directives;
 mod examples;
 mod frames;
 mod globals;

@@ -9,6 +9,7 @@
 //! | `; reject: TEXT` on a line of its own | refused anywhere, with TEXT in the classic line |
 //! | `; code: OSW0103` | with this code |
 //! | `; global: NAME(PARAMETER, …)` | the function at label NAME is global (`globals.rs`) |
+//! | `; flags: …`, `; license: …` | as in `directives.rs` |
 //! | `==== NAME` | begins another program in the same file |
 
 use std::fmt::Write as _;

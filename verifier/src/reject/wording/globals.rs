@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use opswap_bpf::SubprogId;
+
 use crate::reject::{PrototypeFault, Reason, Untyped};
 
 impl Reason {
@@ -10,9 +12,11 @@ impl Reason {
     pub(super) fn globals(&self, f: &mut fmt::Formatter<'_>) -> Option<fmt::Result> {
         Some(match self {
             Self::GlobalCall { function, name, cause } => {
-                write!(f, "{cause}; Caller passes invalid args into func#{} ('{name}')", function.0)
+                write!(f, "{cause}").and_then(|()| blamed(f, *function, name))
             }
-            Self::GlobalPrototype { name, fault } => prototype(f, name, fault),
+            Self::GlobalPrototype { function, name, fault } => {
+                prototype(f, name, fault).and_then(|()| blamed(f, *function, name))
+            }
             Self::GlobalReturn { kind } => {
                 write!(f, "At subprogram exit the register R0 is not a scalar value ({kind})")
             }
@@ -37,6 +41,11 @@ impl Reason {
             _ => return None,
         })
     }
+}
+
+/// The kernel's second line, whatever is wrong.
+fn blamed(f: &mut fmt::Formatter<'_>, function: SubprogId, name: &str) -> fmt::Result {
+    write!(f, "; Caller passes invalid args into func#{} ('{name}')", function.0)
 }
 
 fn prototype(f: &mut fmt::Formatter<'_>, name: &str, fault: &PrototypeFault) -> fmt::Result {
