@@ -208,6 +208,6 @@ pub struct ConformanceArgs {
 /// Arguments of `opswap explain`.
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
-    /// The code, as in `OSW0103`
-    pub code: String,
+    /// The code, as in `OSW0103`; without it, all codes are listed
+    pub code: Option<String>,
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use opswap::bpf::display::Listing;
 use opswap::disassemble;
+use opswap::private::listed;
 use opswap::verifier::VerifiedProgram;
 use opswap::{Ruling, Verdict, WalkLog};
 
@@ -26,7 +27,7 @@ pub fn command(args: &DumpArgs, out: &mut dyn Write) -> Result<(), Failure> {
         .map_err(|error| Failure::input(&shown, failure::chain(&error)))?;
     let Some(verdict) = verdicts.iter().find(|verdict| verdict.program == args.prog) else {
         let names: Vec<&str> = verdicts.iter().map(|verdict| verdict.program.as_str()).collect();
-        let what = format!("no program `{}`; it has: {}", args.prog, names.join(", "));
+        let what = format!("no program `{}`; it has {}", args.prog, listed(&args.prog, &names));
         return Err(Failure::input(&shown, what));
     };
     let proof = proof(verdict)?;

@@ -10,6 +10,7 @@ use opswap::bpf::btf::Signedness;
 use opswap::bpf::insn::Size;
 use opswap::bpf::proto::{ContextLayout, MemAccess, ReturnRule, Sleepable};
 use opswap::loader::ObjectFile;
+use opswap::private::listed;
 use opswap::{LoadError, Packet, Program, RunError, Runtime};
 use serde::Serialize;
 
@@ -45,7 +46,7 @@ pub fn command(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let object = ObjectFile::parse(&bytes).map_err(|error| Failure::input(&shown, failure::chain(&error)))?;
     let image = object.programs().iter().find(|image| image.name == args.prog).ok_or_else(|| {
         let names: Vec<&str> = object.programs().iter().map(|image| image.name.as_str()).collect();
-        Failure::input(&shown, format!("no program `{}`; it has: {}", args.prog, names.join(", ")))
+        Failure::input(&shown, format!("no program `{}`; it has {}", args.prog, listed(&args.prog, &names)))
     })?;
 
     let given = match &args.linux {

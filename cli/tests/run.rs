@@ -48,7 +48,10 @@ fn what_cannot_be_run_says_why() {
     assert_eq!(err, "opswap: program `add` was rejected: R1 invalid mem access 'scalar'\n");
     let (code, _, err) = opswap(&["--prog", "nobody"]);
     assert_eq!(code, Some(2));
-    assert!(err.ends_with("plain.bpf.o: no program `nobody`; it has: add, fill, say, later\n"), "{err}");
+    assert!(
+        err.ends_with("plain.bpf.o: no program `nobody`; it has `add`, `say`, `fill` and `later`\n"),
+        "{err}"
+    );
     let (code, _, err) = opswap(&["--prog", "add", "--repeat", "0"]);
     assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
 }

@@ -276,9 +276,21 @@ fn codes_are_explained() {
     let (code, out, _) = opswap(&["explain", "osw0131"]);
     assert_eq!(code, Some(0));
     assert!(out.starts_with("OSW0131: ") && out.contains("What to do: "), "{out}");
-    let (code, _, err) = opswap(&["explain", "OSW9999"]);
-    assert_eq!(
-        (code, err.as_str()),
-        (Some(2), "opswap: CODE: there is no rejection `OSW9999`; codes look like `OSW0103`\n")
-    );
+    assert!(out.contains("\nRefused:\n") && out.contains("\nRepaired:\n"), "{out}");
+    assert!(out.contains("\n    op(flow: &mut Flow, "), "{out}");
+    let advice = "`opswap explain` lists them all";
+    for (wrong, said) in [
+        ("OSW9999", "codes look like `OSW0103`;"),
+        ("OSW0139", "did you mean `OSW0109`?"),
+        ("131", "did you mean `OSW0131`?"),
+        ("NullAccess", "did you mean `OSW0131`?"),
+    ] {
+        let (code, _, err) = opswap(&["explain", wrong]);
+        let expected = format!("opswap: CODE: there is no rejection `{wrong}`; {said} {advice}\n");
+        assert_eq!((code, err), (Some(2), expected));
+    }
+    let (code, out, _) = opswap(&["explain"]);
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("memory safety\n  OSW0101  The access may lie outside"), "{out}");
+    assert!(out.contains("\ninternal error\n  OSW0901  "), "{out}");
 }

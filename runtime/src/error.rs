@@ -9,7 +9,7 @@ use opswap_jit::JitError;
 use opswap_verifier::Rejection;
 
 use crate::loader::ObjectError;
-use crate::registry::RegistryError;
+use crate::registry::{RegistryError, near};
 use crate::runtime::Capabilities;
 
 /// Why a run of a program ended early.
@@ -168,7 +168,7 @@ pub enum LoadError {
         source: MapError,
     },
     /// The object has no such program.
-    #[error("the object has no program `{name}`{}", listed("it has", has))]
+    #[error("the object has no program `{name}`{}", listed(name, has))]
     NoProgram {
         /// What was asked for.
         name: String,
@@ -176,7 +176,7 @@ pub enum LoadError {
         has: Vec<String>,
     },
     /// The object has no such map.
-    #[error("the object has no map `{name}`{}", listed("it has", has))]
+    #[error("the object has no map `{name}`{}", listed(name, has))]
     NoMap {
         /// What was asked for.
         name: String,
@@ -184,7 +184,7 @@ pub enum LoadError {
         has: Vec<String>,
     },
     /// The object has no such table of operations.
-    #[error("the object has no struct_ops `{name}`{}", listed("it has", has))]
+    #[error("the object has no struct_ops `{name}`{}", listed(name, has))]
     NoStructOps {
         /// What was asked for.
         name: String,
@@ -221,7 +221,7 @@ pub enum LoadError {
     /// The runtime has no entry point for a program's section.
     #[error(
         "program `{program}`: section `{section}` belongs to no entry point of the runtime{}",
-        listed("it has", has)
+        listed(section, has)
     )]
     UnknownSection {
         /// The program.
@@ -264,7 +264,7 @@ pub enum LoadError {
 #[non_exhaustive]
 pub enum TableError {
     /// The application has no struct_ops type of that name.
-    #[error("the application has no struct_ops type `{ty}`{}", listed("it has", has))]
+    #[error("the application has no struct_ops type `{ty}`{}", listed(ty, has))]
     UnknownType {
         /// The object's type.
         ty: String,
@@ -488,11 +488,10 @@ fn rejected(program: &str, rejection: &Box<Rejection>, f: &mut fmt::Formatter<'_
     if f.alternate() { write!(f, "{lead}\n{rejection:#}") } else { write!(f, "{lead}: {rejection}") }
 }
 
-/// `; it has a, b and c`, or nothing.
-fn listed(lead: &str, names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => format!("; {lead} `{one}`"),
-        [most @ .., last] => format!("; {lead} `{}` and `{last}`", most.join("`, `")),
+/// `; it has a, b and c`, or nothing; what is like `wanted` comes first.
+fn listed(wanted: &str, has: &[String]) -> String {
+    match near::listed(wanted, has) {
+        none if none.is_empty() => none,
+        names => format!("; it has {names}"),
     }
 }

@@ -29,6 +29,7 @@ pub use crate::declare::{
 };
 pub use crate::initcall::InitcallDecl;
 pub use crate::module::{HostAllocator, ModuleDecl, attach_point};
+pub use crate::registry::near::listed;
 pub use crate::registry::{OPSWAP_KFUNCS, OPSWAP_STRUCT_OPS, OPSWAP_TYPES};
 pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};

@@ -22,7 +22,7 @@ mod error;
 mod functions;
 mod host;
 mod interface;
-mod near;
+pub(crate) mod near;
 mod ops;
 mod tables;
 mod tags;

@@ -5,7 +5,8 @@
 //! | `reason` | [`Reason`]: every cause with its code, category, errno and advice, as one table |
 //! | `fields` | what is wrong with uses of locks, timers and kptrs |
 //! | `prototype` | what is wrong with the prototype of a global function |
-//! | `about` | the register that a cause is about |
+//! | `about` | the register or reference that a cause is about |
+//! | `examples` | for each cause a refused and a repaired program |
 //! | `wording` | the classic one-line text of every cause |
 //!
 //! `Display` writes the classic line; `{:#}` writes the whole report (`crate::report`).
@@ -24,7 +25,7 @@ use std::fmt;
 
 use opswap_bpf::InsnIdx;
 
-pub use examples::{Example, example, examples};
+pub use examples::{Example, declarations, example, examples};
 pub use exceptions::ExceptionFault;
 pub use fields::{FieldFault, GraphFault, KptrFault, LockFault};
 pub use prototype::{PrototypeFault, Untyped};

@@ -17,13 +17,14 @@
 //!   help: release or hand over the reference on every path before the program ends
 //! ```
 
+mod ending;
 pub(crate) mod words;
 
 use std::fmt;
 
 use opswap_bpf::program::SourceLine;
 use opswap_bpf::proto::RetKind;
-use opswap_bpf::{InsnIdx, Program};
+use opswap_bpf::{Insn, InsnIdx, Program};
 
 use crate::history::{Event, Held, What};
 use crate::reject::{Reason, Rejection};
@@ -57,8 +58,11 @@ impl Scene {
     /// The texts for a program whose structure is wrong.
     pub(crate) fn of(program: &Program, at: InsnIdx, reason: &Reason) -> Self {
         let source = program.source_line(at).cloned();
-        let insn = program.insns.get(at.index()).map(ToString::to_string).unwrap_or_default();
-        let lines = vec![Line { at, insn, source: source.clone(), note: reason.to_string() }];
+        let line = |insn: &Insn| {
+            let (insn, note) = (insn.to_string(), ending::plain(reason));
+            Line { at, insn, source: source.clone(), note }
+        };
+        let lines = program.insns.get(at.index()).map(line).into_iter().collect();
         Self { function: program.name.clone(), lines, source, ..Self::default() }
     }
 
@@ -72,7 +76,7 @@ impl Scene {
             note,
         };
         let mut lines: Vec<Line> = because.iter().map(|event| line(event.at, note(&event.what))).collect();
-        lines.push(line(at, ending(reason)));
+        lines.push(line(at, ending::of(subject, at, reason)));
         let function = subject.cfg.functions().get(subject.cfg.function_of(at).index());
         Self {
             notes: notes(subject, at, reason, &because),
@@ -107,34 +111,6 @@ fn note(what: &What) -> String {
     }
 }
 
-/// What is wrong at the failing instruction, in words.
-#[expect(clippy::wildcard_enum_match_arm, reason = "for the others the title says it")]
-fn ending(reason: &Reason) -> String {
-    match reason {
-        Reason::UnreleasedReference { id, .. } => {
-            format!("the program ends here and still owns reference {}", id.0)
-        }
-        Reason::NullAccess { reg, .. } | Reason::PossiblyNull { reg, .. } => {
-            format!("{reg} may be NULL here")
-        }
-        Reason::InvalidMemAccess { reg, kind } if kind == "scalar" => {
-            format!("{reg} is a number here, not a pointer")
-        }
-        Reason::OutOfBounds { offset, size, limit, .. } => format!(
-            "bytes {offset}..{} may be accessed, but there are only {limit}",
-            offset.saturating_add(i64::from(*size))
-        ),
-        Reason::NotReadable { reg } => format!("{reg} has no value here"),
-        Reason::UninitialisedStack { offset, at, .. } => {
-            format!("the byte at r10 - {} has no value here", offset.saturating_add(*at).saturating_neg())
-        }
-        Reason::AliasedArguments { first, second, .. } => {
-            format!("arguments {} and {} may name the same object", first + 1, second + 1)
-        }
-        other => other.title().to_lowercase_first(),
-    }
-}
-
 /// What to do about it, given what led there.
 fn advice(rejection: &Rejection) -> &'static str {
     let is = |what: fn(&What) -> bool| rejection.because().iter().any(|event| what(&event.what));
@@ -147,17 +123,6 @@ fn advice(rejection: &Rejection) -> &'static str {
         }
     }
     rejection.reason.hint()
-}
-
-trait LowercaseFirst {
-    fn to_lowercase_first(&self) -> String;
-}
-
-impl LowercaseFirst for str {
-    fn to_lowercase_first(&self) -> String {
-        let mut chars = self.chars();
-        chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-    }
 }
 
 /// Where what matters was declared in the host, and which function would help.
@@ -195,7 +160,7 @@ fn notes(subject: &Subject<'_>, at: InsnIdx, reason: &Reason, because: &[Event])
 /// Writes the report.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, rejection: &Rejection) -> fmt::Result {
     let Rejection { at, reason, scene } = rejection;
-    let title = reason.title().to_lowercase_first();
+    let title = words::lowercase_first(reason.title());
     writeln!(f, "error[{}]: {}: {title}", rejection.code(), rejection.category().title())?;
     writeln!(f, "  {reason}")?;
     match scene.source() {
@@ -203,8 +168,10 @@ pub(crate) fn write(f: &mut fmt::Formatter<'_>, rejection: &Rejection) -> fmt::R
         None => writeln!(f, "  --> instruction {} of `{}`", at.0, scene.function)?,
     }
     writeln!(f)?;
-    write_lines(f, &scene.lines)?;
-    writeln!(f)?;
+    if !scene.lines.is_empty() {
+        write_lines(f, &scene.lines)?;
+        writeln!(f)?;
+    }
     for note in &scene.notes {
         writeln!(f, "  note: {}", wrapped(note))?;
     }

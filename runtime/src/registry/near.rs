@@ -1,4 +1,20 @@
-//! The most similar name, for messages.
+//! The most similar name, and short lists of names, for messages.
+
+/// Names that a message lists at most.
+const LISTED: usize = 5;
+
+/// Names in the order of their likeness to `wanted`, the first few and a count: `` `a`, `b` and 7 more ``.
+pub fn listed(wanted: &str, names: &[impl AsRef<str>]) -> String {
+    let mut names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    names.sort_by_key(|name| edits(wanted, name));
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => quoted(&[one]),
+        [most @ .., last] if names.len() <= LISTED => format!("{} and `{last}`", quoted(most)),
+        more => format!("{} and {} more", quoted(&more[..LISTED]), more.len() - LISTED),
+    }
+}
 
 /// The name of `known` that takes the fewest edits from `name`, if that is at most a third of its letters.
 pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
@@ -35,7 +51,7 @@ fn edits(from: &str, to: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{edits, nearest};
+    use super::{edits, listed, nearest};
 
     #[test]
     fn counts_edits() {
@@ -48,6 +64,18 @@ mod tests {
         ] {
             assert_eq!(edits(from, to), distance, "{from} {to}");
         }
+    }
+
+    #[test]
+    fn lists_are_short_and_begin_with_the_nearest() {
+        assert_eq!(listed("x", &[] as &[&str]), "");
+        assert_eq!(listed("x", &["a"]), "`a`");
+        assert_eq!(listed("of_ack", &["start", "on_ack", "end"]), "`on_ack`, `start` and `end`");
+        let many: Vec<String> = (0..40).map(|at| format!("test_{at}")).collect();
+        assert_eq!(
+            listed("test_31x", &many),
+            "`test_31`, `test_1`, `test_3`, `test_10`, `test_11` and 35 more"
+        );
     }
 
     #[test]

@@ -28,9 +28,7 @@ pub(super) fn slice(subject: &Subject<'_>, moments: &[Moment], reason: &Reason) 
     let depth = moments.last().map_or(0, |last| last.depth);
     let mut open = Open::default();
     open.regs.extend(reason.register().map(|reg| (depth_at_failure(subject, moments, depth), reg)));
-    if let Reason::UnreleasedReference { id, .. } = reason {
-        open.reference = Some(*id);
-    }
+    open.reference = reason.reference();
     let mut events = Vec::new();
     for moment in moments.iter().rev() {
         if open.is_empty() || events.len() >= MAX_EVENTS {

@@ -1,5 +1,6 @@
-//! The register that a cause is about.
+//! The register or reference that a cause is about.
 
+use opswap_bpf::RefId;
 use opswap_bpf::insn::Reg;
 
 use super::Reason;
@@ -40,14 +41,56 @@ impl Reason {
             | Self::NotRcu { reg }
             | Self::WrongObject { reg, .. }
             | Self::NotAnObject { reg, .. }
+            | Self::FieldNotShared { reg, .. }
+            | Self::MapShape { reg, .. }
+            | Self::NotAMap { reg }
+            | Self::StringInWritableMap { reg }
+            | Self::StringAtVariableOffset { reg }
+            | Self::StringWithoutEnd { reg }
+            | Self::NotReferenced { reg }
+            | Self::PacketArgument { reg }
+            | Self::OutsidePacket { reg, .. }
+            | Self::InvalidRecordAccess { reg, .. }
+            | Self::MapObjectNegative { reg, .. }
+            | Self::MapKeyWrite { reg }
+            | Self::AddressRead { reg, .. }
+            | Self::AddressInAtomic { reg }
+            | Self::AtomicTarget { reg, .. }
+            | Self::PointerWithPointer { reg, .. }
+            | Self::PointerFromScalar { reg }
+            | Self::StackPointerSubtraction { reg }
+            | Self::BitwiseOnPointer { reg, .. }
+            | Self::PointerOperator { reg, .. }
+            | Self::UninitialisedVariableStack { reg, .. }
+            | Self::UninitialisedArgument { reg, .. }
             | Self::NotANumber { reg }
             | Self::NotConstant { reg }
             | Self::NegativeSize { reg }
             | Self::ZeroSize { reg, .. }
             | Self::UnboundedSize { reg }
             | Self::WrongArgument { reg, .. } => Some(*reg),
+            Self::NotContext { arg, .. }
+            | Self::NotAString { arg }
+            | Self::NotAFunction { arg }
+            | Self::IllegalFlags { arg, .. }
+            | Self::NotOnStack { arg, .. } => Reg::ARGS.get(*arg).copied(),
             Self::InvalidMemoryPair { cause, .. } | Self::GlobalCall { cause, .. } => cause.register(),
-            Self::AddressReturned | Self::ReturnValue { .. } | Self::GlobalReturn { .. } => Some(Reg::R0),
+            Self::AddressReturned
+            | Self::ReturnValue { .. }
+            | Self::CallbackReturn { .. }
+            | Self::GlobalReturn { .. } => Some(Reg::R0),
+            _ => None,
+        }
+    }
+
+    /// The reference that it is about.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are about no reference")]
+    pub(crate) fn reference(&self) -> Option<RefId> {
+        match self {
+            Self::UnreleasedReference { id, .. }
+            | Self::TailCallLeaks { id, .. }
+            | Self::LegacyLoadLeaks { id, .. }
+            | Self::IrqOutOfOrder { id, .. } => Some(*id),
             _ => None,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! The programs are text in the form that [`opswap_bpf::asm`] reads. They are for a small host: an operation is given a flow as an
 //! exclusive reference (slot 0), a number (8), a peer that may be NULL (16) and a signed 16-bit number (24); packets are acquired
-//! and freed; maps are called `counts` (8 values of 16 bytes), `flows`, `bss` and `rodata`.
+//! and freed; maps are called `counts` (8 values of 16 bytes), `flows`, `bss` and `rodata`. `host.txt` declares its functions.
+//! Comments of the form `; limits: …`, `; license: …`, `; global: …` say what instructions cannot.
 
 /// A refused program and a repaired one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,4 +54,17 @@ fn part(text: &'static str) -> Option<(&'static str, Option<&'static str>, &'sta
     let (head, program) = text.split_once('\n')?;
     let mut words = head.split_whitespace();
     Some((words.next()?, words.next(), program))
+}
+
+/// What the host of the examples declares, one function or entry point a line.
+const DECLARATIONS: &str = include_str!("examples/host.txt");
+
+/// The declarations of what an example is for and of what it calls, in Rust's words.
+pub fn declarations(example: &Example) -> impl Iterator<Item = &'static str> {
+    let entries = [example.entry.unwrap_or("op"), example.repaired_entry.unwrap_or("op")];
+    let lines = example.rejected.lines().chain(example.repaired.lines());
+    let called = lines.filter_map(|line| line.trim().strip_prefix("call ")?.split_whitespace().next());
+    let named: Vec<&str> = entries.into_iter().chain(called).collect();
+    let name = |line: &'static str| line.split('(').next().unwrap_or(line);
+    DECLARATIONS.lines().filter(move |line| !line.is_empty() && named.contains(&name(line)))
 }

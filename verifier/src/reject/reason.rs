@@ -157,7 +157,7 @@ reasons! {
         "copy the key to the stack before changing it";
     /// The map's flags forbid the access
     MapAccessForbidden { direction: Direction, value_size: u32, offset: i64, size: u32 } = Memory 18 EACCES
-        "the map was made read-only or write-only for programs";
+        "use another map, or create this one without `BPF_F_RDONLY_PROG` or `BPF_F_WRONLY_PROG`";
     /// A field with a meaning of its own
     SpecialFieldAccess { field: &'static str } = Memory 19 EACCES
         "use the functions that were made for the field";
@@ -246,7 +246,7 @@ reasons! {
         "store a number that stands for the object instead";
     /// A field that holds an address is read as a number
     AddressRead { reg: Reg, ty: String } = Registers 17 EACCES
-        "the host hides what this pointer points to";
+        "read another field, or let a function of the host tell what you need";
     /// An address takes part in an atomic operation
     AddressInAtomic { reg: Reg } = Registers 18 EACCES
         "use atomic operations on numbers only";
@@ -266,7 +266,7 @@ reasons! {
         "pass a reference that the program acquired and has not released";
     /// The callee hands out what nobody can own
     AcquiresNoObject { name: String } = Lifetime 46 EINVAL
-        "declare it to return a pointer to a struct, or without `acquire`";
+        "a mistake of the host: declare the function to return a pointer to a struct, or without `acquire`";
     /// The callee takes the object as `&mut`, but the program does not hold it exclusively
     NotExclusive { reg: Reg, kind: String } = Lifetime 4 EINVAL
         "only a `&mut` argument of the operation, or a part of it, may be passed as `&mut`";
@@ -298,7 +298,7 @@ reasons! {
         "pass a pointer to an object that the host gave";
     /// A part of an object that the host keeps to itself
     FieldNotShared { reg: Reg, ty: String, offset: i64 } = Calls 6 EINVAL
-        "the host does not give programs this part of the object";
+        "pass the object itself, or a part that the host shares";
     /// Not the program's context
     NotContext { arg: usize, kind: String } = Calls 7 EINVAL
         "pass the pointer that the program was given in R1";
@@ -322,7 +322,7 @@ reasons! {
         "the size must not exceed the buffer's";
     /// Another kind of value than the callee's
     WrongArgument { reg: Reg, kind: String, expected: &'static str } = Calls 14 EACCES
-        "pass what the callee expects";
+        "pass what the callee's declaration says";
     /// A map of another shape
     MapShape { reg: Reg, map: String, wanted: (u32, u32), found: (u32, u32) } = Calls 15 EINVAL
         "pass a map with the key and value sizes that the callee declares";
@@ -331,7 +331,7 @@ reasons! {
         "pass the map itself, by its name";
     /// A kind of map that the callee does not serve
     WrongMapKind { kind: u32, name: String } = Calls 17 EINVAL
-        "use a map whose values programs may look up";
+        "use a map of a kind that the function works on";
     /// Not a constant string
     NotAString { arg: usize } = Calls 18 EINVAL
         "pass a string literal";
@@ -346,7 +346,7 @@ reasons! {
         "pass a string that ends with a 0";
     /// More arguments than registers
     TooManyArguments { name: String, args: usize, limit: usize } = Calls 22 EINVAL
-        "functions for programs have five arguments at most";
+        "a mistake of the host: functions for programs have five arguments at most";
     /// A size of the result that does not fit
     ResultTooLarge { name: String } = Calls 23 EINVAL
         "ask for less";
@@ -425,10 +425,10 @@ reasons! {
         "load the program with an object loader";
     /// A type that the host does not have
     UnknownType { ty: TypeRef } = Structure 17 EINVAL
-        "the host's contracts and its BTF disagree";
+        "a mistake of the host: declare the function with a struct that the host's BTF has";
     /// Fields of something that has none
     NotAStruct { ty: TypeRef } = Structure 18 EINVAL
-        "the host's contracts and its BTF disagree";
+        "a mistake of the host: declare the function with a struct that the host's BTF has";
 
     // Execution context.
     /// A sleeping call in a program that may not sleep
@@ -478,37 +478,37 @@ reasons! {
     TooManyBranches { limit: u32 } = Budget 4 E2BIG
         "merge branches, or move parts into global functions";
 
-    /// Bytes that the packet is not known to have.
+    /// Bytes that the packet is not known to have
     OutsidePacket { reg: Reg, at: i64, size: u32, id: u32, offset: i32, range: u16 } = Memory 40 EACCES
         "compare the end of the access with the packet's end before it";
-    /// The packet is read-only to programs of this kind.
+    /// The packet is read-only to programs of this kind
     PacketWrite = Memory 41 EACCES
         "only programs that may change packets can write them";
-    /// A call that does not take packet memory was given some.
+    /// A call that does not take packet memory was given some
     PacketArgument { reg: Reg } = Calls 40 EACCES
         "copy the bytes to the stack first";
-    /// Not a field of the record, or not as a whole.
+    /// Not a field of the record, or not as a whole
     InvalidRecordAccess { reg: Reg, name: &'static str, offset: i64, size: u32 } = Memory 42 EACCES
         "read a field of the record in its own size";
-    /// A legacy packet load needs the context in R6.
+    /// A legacy packet load needs the context in R6
     LegacyLoadWithoutContext = Policy 40 EINVAL
         "keep the context in R6";
-    /// A program with a licence that is not compatible with the GPL calls a function that asks for one.
+    /// A program with a licence that is not compatible with the GPL calls a function that asks for one
     CallNeedsGpl { name: String } = Policy 41 EINVAL
         "declare a GPL-compatible licence";
-    /// A legacy packet load in a function that returns nothing.
+    /// A legacy packet load in a function that returns nothing
     LegacyLoadInVoid = Policy 42 EINVAL
         "let the function return a number: a load that fails returns 0 from it";
-    /// A helper that releases was given a pointer without a reference.
+    /// A helper that releases was given a pointer without a reference
     NotReferenced { reg: Reg } = Lifetime 41 EINVAL
         "release only what an acquiring call returned, once";
-    /// A legacy packet load would end the program with a reference held.
+    /// A legacy packet load would end the program with a reference held
     LegacyLoadLeaks { id: RefId, at: InsnIdx } = Lifetime 42 EINVAL
         "release every reference before the load";
-    /// A flag argument has a value that the helper does not know.
+    /// A flag argument has a value that the helper does not know
     IllegalFlags { name: String, arg: usize } = Calls 41 EINVAL
         "pass 0";
-    /// The program may not come back from a tail call.
+    /// The program may not come back from a tail call
     TailCallLeaks { id: RefId, at: InsnIdx } = Lifetime 40 EINVAL
         "release every reference before the tail call";
     /// Nobody writes to the map itself

@@ -1,7 +1,7 @@
 //! Values, functions and places in words that people use.
 
-use opswap_bpf::insn::CallTarget;
-use opswap_bpf::proto::{KfuncFlags, KfuncProto, Nullness};
+use opswap_bpf::insn::{CallTarget, Reg};
+use opswap_bpf::proto::{ArgKind, ArgProto, KfuncFlags, KfuncProto, Nullness};
 use opswap_bpf::{Insn, InsnIdx, MapId};
 
 use crate::access::object::type_name;
@@ -118,4 +118,74 @@ pub(crate) fn declaration(proto: &KfuncProto) -> Option<String> {
     let attribute =
         if words.is_empty() { "#[kfunc]".to_owned() } else { format!("#[kfunc({})]", words.join(", ")) };
     Some(format!("`{}` is declared `{attribute}` at {}:{}", proto.name, place.file, place.line))
+}
+
+/// The kernel's word for a value, in words.
+pub(crate) fn kind(kernel: &str) -> String {
+    if let Some(object) = kernel.strip_suffix("or_null_").or_else(|| kernel.strip_suffix("_or_null")) {
+        return format!("{}, or NULL", kind(object.trim_end_matches('_')));
+    }
+    let known = match kernel.trim_end_matches('_') {
+        "scalar" => "a number",
+        "?" => "nothing",
+        "fp" => "a pointer to the stack",
+        "ctx" => "the context",
+        "map_ptr" => "a map",
+        "map_value" => "a pointer to a value of a map",
+        "map_key" => "a pointer to a key of a map",
+        "mem" => "a pointer to memory",
+        "rdonly_mem" => "a pointer to read-only memory",
+        "ringbuf_mem" => "a pointer to reserved memory",
+        "func" => "the address of a function",
+        "dynptr_ptr" => "a dynptr of the host",
+        "pkt" => "a pointer into the packet",
+        "pkt_meta" => "a pointer to the packet's metadata",
+        "pkt_end" => "the end of the packet",
+        "ptr" => "a pointer to an object",
+        "trusted_ptr" => "a trusted pointer to an object",
+        "rcu_ptr" => "an RCU-protected pointer to an object",
+        "untrusted_ptr" => "an untrusted pointer to an object",
+        other => return format!("a `{other}`"),
+    };
+    known.to_owned()
+}
+
+/// `a`, `a or b`, `a, b or c`.
+pub(crate) fn one_of(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// What the host declares of the parameters of what an instruction calls.
+fn parameters<'a>(subject: &Subject<'a>, at: InsnIdx) -> &'a [ArgProto] {
+    let Some(insn) = subject.program.insns.get(at.index()) else { return &[] };
+    if let Insn::Call { target: CallTarget::Helper(id) } = insn {
+        return subject.host.helper(*id, &subject.program.kind).map_or(&[], |proto| &proto.args);
+    }
+    kfunc(subject, insn).map_or(&[], |proto| &proto.args)
+}
+
+/// An argument of a call by its index: ``argument 1 (`packet`)``.
+pub(crate) fn argument(subject: &Subject<'_>, at: InsnIdx, index: usize) -> String {
+    match parameters(subject, at).get(index).filter(|parameter| !parameter.name.is_empty()) {
+        Some(parameter) => format!("argument {} (`{}`)", index + 1, parameter.name),
+        None => format!("argument {}", index + 1),
+    }
+}
+
+/// The argument of a call that a register holds.
+pub(crate) fn argument_in(subject: &Subject<'_>, at: InsnIdx, reg: Reg) -> String {
+    let Some(place) = Reg::ARGS.iter().position(|arg| *arg == reg) else { return reg.to_string() };
+    let seen = parameters(subject, at).iter().enumerate().filter(|(_, arg)| arg.kind != ArgKind::Implicit);
+    let index = seen.map(|(index, _)| index).nth(place).unwrap_or(place);
+    argument(subject, at, index)
+}
+
+/// The sentence with a small first letter.
+pub(crate) fn lowercase_first(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use opswap_verifier::reject::{CAUSES, examples};
+use opswap_verifier::reject::{CAUSES, declarations, examples};
 use opswap_verifier::{Rejection, verify_with};
 
 use crate::directives;
@@ -46,6 +46,28 @@ fn every_code_has_an_example() {
     let unknown: Vec<&String> = with.difference(&known).collect();
     assert!(missing.is_empty() && unknown.is_empty(), "missing {missing:?}, unknown {unknown:?}");
     println!("{} codes, each with an example", known.len());
+}
+
+/// What an example calls, and what it is for, is declared for those who read it.
+#[test]
+fn every_function_of_an_example_is_declared() {
+    let mut missing = BTreeSet::new();
+    for (code, example) in examples() {
+        let declared: Vec<&str> = declarations(&example).collect();
+        for text in [example.rejected, example.repaired] {
+            let labels: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_suffix(':')).collect();
+            let lines = text.lines().filter_map(|line| line.trim().strip_prefix("call "));
+            let called = lines.filter_map(|rest| rest.split_whitespace().next());
+            // Linux's helpers are in Linux's documentation.
+            let own = called.filter(|name| !name.contains(['#', '+']) && !name.starts_with("bpf_"));
+            for name in own.filter(|name| !labels.contains(name)) {
+                if !declared.iter().any(|line| line.starts_with(&format!("{name}("))) {
+                    missing.insert(format!("{code}: {name}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "without a line in src/reject/examples/host.txt: {missing:?}");
 }
 
 #[test]
