@@ -41,7 +41,8 @@ pub(crate) fn check(subject: &Subject<'_>) -> Result<(), (InsnIdx, Reason)> {
         Ok(args) if matches!(args.as_slice(), [arg] if matches!(arg.kind, ArgKind::Scalar { .. })) => {}
         Ok(_) => return fail(global.start, ExceptionFault::Prototype),
         Err(fault) => {
-            let reason = Reason::GlobalPrototype { name: global.name.clone(), fault: fault.clone() };
+            let reason =
+                Reason::GlobalPrototype { called: None, name: global.name.clone(), fault: fault.clone() };
             return Err((global.start, reason));
         }
     }

@@ -537,7 +537,7 @@ reasons! {
     GlobalCall { function: SubprogId, name: String, cause: Box<Reason> } = Calls 60 EINVAL
         "pass what the prototype says; a static function is verified with what its caller passes";
     /// The prototype of a global function says too little of it
-    GlobalPrototype { function: SubprogId, name: String, fault: PrototypeFault } = Calls 61 EINVAL
+    GlobalPrototype { called: Option<SubprogId>, name: String, fault: PrototypeFault } = Calls 61 EINVAL
         "global functions take numbers and pointers to whole types, and return a number; make the function static";
     /// A global function returns something else than a number
     GlobalReturn { kind: String } = Calls 62 EINVAL

@@ -22,7 +22,7 @@ pub(super) fn check(
         throw::check(subject, state, at)?;
     }
     let args = global.args.as_ref().map_err(|fault| Reason::GlobalPrototype {
-        function: global.id,
+        called: Some(global.id),
         name: global.name.clone(),
         fault: fault.clone(),
     })?;

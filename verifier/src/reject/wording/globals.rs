@@ -14,9 +14,8 @@ impl Reason {
             Self::GlobalCall { function, name, cause } => {
                 write!(f, "{cause}").and_then(|()| blamed(f, *function, name))
             }
-            Self::GlobalPrototype { function, name, fault } => {
-                prototype(f, name, fault).and_then(|()| blamed(f, *function, name))
-            }
+            Self::GlobalPrototype { called, name, fault } => prototype(f, name, fault)
+                .and_then(|()| called.map_or(Ok(()), |function| blamed(f, function, name))),
             Self::GlobalReturn { kind } => {
                 write!(f, "At subprogram exit the register R0 is not a scalar value ({kind})")
             }
