@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `types` | [`BtfType`] and its parts |
+//! | `class` | [`TypeClass`]: kinds that are treated alike |
 //! | `kind` | the numbers of the format |
 //! | `read`, `cursor` | bytes to [`Btf`], and what is wrong with them |
 //! | `validate` | what the records must mean together: ids, kinds, loops, layout |
@@ -20,6 +21,7 @@
 //! [`Btf::validate`] says so; until then every query still ends, with `None` where it would run in circles.
 
 mod c_text;
+mod class;
 mod compare;
 mod cursor;
 mod error;
@@ -38,6 +40,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 pub use c_text::Offsets;
+pub use class::TypeClass;
 pub use compare::{HIDDEN_MEMBER, Mismatch, compare, compare_pointee};
 pub use error::{BtfError, BtfSection};
 pub use ext::{BtfExt, CoreRelo, CoreReloKind, ExtSection, FuncInfo, LineInfo};
@@ -48,6 +51,7 @@ pub use types::{
     Param, Signedness, TagForm, Var, VarLinkage,
 };
 
+use crate::hashed::HashedMap;
 use crate::ids::BtfId;
 
 /// A BTF: types by id, with the ids of `base` in front (split BTF).
@@ -57,24 +61,33 @@ use crate::ids::BtfId;
 pub struct Btf {
     base: Option<Arc<Btf>>,
     types: Vec<BtfType>,
+    /// By own index.
+    chains: Vec<Chain>,
     names: NameIndex,
-    /// The newest own DECL_TAG of what it tags; [`NameIndex::older`] has those before it.
-    tags: HashMap<BtfId, u32>,
+    /// The newest own DECL_TAG of what is not an own type, or was none when it was tagged first; [`Chain::older`] has those before it.
+    far_tags: HashMap<BtfId, u32>,
     /// The own string section as it was read. A later split BTF counts its offsets from it.
     strings: Option<Arc<[u8]>>,
 }
 
-/// Own types by name: the newest id for each hash, and for each type the one before it with the same hash.
+/// Own types by name: the newest id for each hash.
 #[derive(Clone, Debug, Default)]
 struct NameIndex {
     hasher: RandomState,
-    newest: HashMap<u64, u32>,
-    /// By own index; `NO_OLDER` ends the chain. For a DECL_TAG, whose text nobody looks up: the one before it on the same
-    /// declaration.
-    older: Vec<u32>,
+    newest: HashedMap<u32>,
 }
 
-const NO_OLDER: u32 = u32::MAX;
+/// How an own type is found.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    /// The id before it with the same hash of its name; `NO_ID` ends the chain. Of a DECL_TAG, whose text nobody looks up: the one
+    /// before it on the same declaration.
+    older: u32,
+    /// The newest DECL_TAG on it, or `NO_ID`.
+    newest_tag: u32,
+}
+
+const NO_ID: u32 = u32::MAX;
 
 impl Default for Btf {
     fn default() -> Self {
@@ -103,7 +116,14 @@ impl Btf {
     }
 
     fn empty(base: Option<Arc<Self>>) -> Self {
-        Self { base, types: Vec::new(), names: NameIndex::default(), tags: HashMap::new(), strings: None }
+        Self {
+            base,
+            types: Vec::new(),
+            chains: Vec::new(),
+            names: NameIndex::default(),
+            far_tags: HashMap::new(),
+            strings: None,
+        }
     }
 
     fn first(&self) -> usize {
@@ -136,14 +156,19 @@ impl Btf {
     /// Makes room for so many more types.
     pub fn reserve(&mut self, types: usize) {
         self.types.reserve(types);
-        self.names.older.reserve(types);
+        self.chains.reserve(types);
+    }
+
+    fn chain(&self, id: u32) -> Option<&Chain> {
+        self.chains.get((id as usize).checked_sub(self.first())?)
     }
 
     /// Own DECL_TAGs of `of`, newest first.
     fn own_tags(&self, of: BtfId) -> impl Iterator<Item = BtfId> + '_ {
-        let older = |id: &u32| self.names.older.get((*id as usize).checked_sub(self.first())?).copied();
-        let tags = std::iter::successors(self.tags.get(&of).copied(), older);
-        tags.take_while(|&id| id != NO_OLDER).map(BtfId)
+        let near = self.chain(of.0).map(|chain| chain.newest_tag).filter(|&id| id != NO_ID);
+        let newest = near.or_else(|| self.far_tags.get(&of).copied());
+        let tags = std::iter::successors(newest, |&id| Some(self.chain(id)?.older));
+        tags.take_while(|&id| id != NO_ID).map(BtfId)
     }
 
     /// Appends a type and returns its id. The ids inside need not exist yet.
@@ -153,14 +178,41 @@ impl Btf {
     pub fn push(&mut self, ty: BtfType) -> BtfId {
         let id = BtfId(u32::try_from(self.len()).expect("BTF ids fit in 32 bits: the format allows 2^20"));
         let older = if let BtfType::DeclTag { of, .. } = &ty {
-            self.tags.insert(*of, id.0)
+            self.hang(*of, id.0)
         } else {
             ty.name().and_then(|name| self.names.newest.insert(self.names.hasher.hash_one(name), id.0))
         };
-        self.names.older.push(older.unwrap_or(NO_OLDER));
+        self.chains.push(Chain { older: older.unwrap_or(NO_ID), newest_tag: NO_ID });
         self.types.push(ty);
         self.strings = None;
         id
+    }
+
+    /// Makes a tag the newest on `of`; gives the one before it.
+    fn hang(&mut self, of: BtfId, tag: u32) -> Option<u32> {
+        let first = self.first();
+        match of.index().checked_sub(first).and_then(|own| self.chains.get_mut(own)) {
+            Some(chain) => {
+                let older = std::mem::replace(&mut chain.newest_tag, tag);
+                if older == NO_ID { self.far_tags.get(&of).copied() } else { Some(older) }
+            }
+            None => self.far_tags.insert(of, tag),
+        }
+    }
+
+    /// Puts the definition of a type in the place of its forward declaration.
+    ///
+    /// Returns whether `id` was a FWD of this BTF (and not of its base) with the name of `ty`.
+    pub fn define(&mut self, id: BtfId, ty: BtfType) -> bool {
+        let own = id.index().checked_sub(self.first());
+        match own.and_then(|own| self.types.get_mut(own)) {
+            Some(place @ BtfType::Fwd { .. }) if place.name() == ty.name() => {
+                *place = ty;
+                self.strings = None;
+                true
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// Fills in size and variables of a DATASEC: compilers leave them to the loader.
@@ -191,11 +243,11 @@ impl Btf {
     /// Appends own ids with this name, newest first.
     fn own_ids_named(&self, name: &str, ids: &mut Vec<BtfId>) {
         let mut next = self.names.newest.get(&self.names.hasher.hash_one(name)).copied();
-        while let Some(id) = next.filter(|&id| id != NO_OLDER) {
+        while let Some(id) = next.filter(|&id| id != NO_ID) {
             if self.get(BtfId(id)).and_then(BtfType::name) == Some(name) {
                 ids.push(BtfId(id));
             }
-            next = self.names.older.get(id as usize - self.first()).copied();
+            next = self.chain(id).map(|chain| chain.older);
         }
     }
 

@@ -14,6 +14,7 @@
 //! | [`proto`] | [`KfuncProto`], [`HelperProto`], [`EntryProto`], [`StructOpsProto`]: contracts, never addresses |
 //! | [`map`] | [`MapProto`]: the shape of a map |
 //! | [`btf`] | [`Btf`]: the type model |
+//! | [`text`], [`hashed`] | [`Text`]: names that are copied for free; tables whose keys are hashes |
 //!
 //! Data only: no input or output, no global state, no policy. Everything here can be built by hand in a test.
 
@@ -24,6 +25,7 @@ pub mod btf;
 pub mod decode;
 pub mod display;
 pub mod encode;
+pub mod hashed;
 pub mod ids;
 pub mod insn;
 pub mod interp;
@@ -34,6 +36,7 @@ pub mod proto;
 #[cfg(feature = "random")]
 pub mod random;
 mod relative;
+pub mod text;
 
 pub use asm::assemble;
 pub use btf::{Btf, BtfType};
@@ -46,3 +49,4 @@ pub use insn::Insn;
 pub use map::MapProto;
 pub use program::{Program, ProgramKind};
 pub use proto::{EntryProto, HelperProto, KfuncFlags, KfuncProto, StructOpsProto};
+pub use text::Text;

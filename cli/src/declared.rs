@@ -140,7 +140,7 @@ fn kfunc_row<'a>(btf: &Btf, kfunc: &'a Kfunc) -> KfuncRow<'a> {
     let proto = &kfunc.proto;
     let prototype = match btf.get(proto.func.id) {
         Some(BtfType::Func(func)) => btf.c_declaration(func.proto, &proto.name),
-        Some(_) | None => proto.name.clone(),
+        Some(_) | None => proto.name.to_string(),
     };
     KfuncRow {
         kind: "kfunc",

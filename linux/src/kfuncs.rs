@@ -88,7 +88,7 @@ impl Reader<'_> {
         }
         let ret = self.result(ret, &args)?;
         Some(KfuncProto {
-            name: self.name.to_owned(),
+            name: self.name.into(),
             args,
             ret,
             flags: self.flags,
@@ -122,7 +122,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        Some(ArgProto { name: name.to_owned(), kind, null })
+        Some(ArgProto { name: name.into(), kind, null })
     }
 
     fn pointer(&self, at: usize, suffix: &str, to: BtfId, next: Option<&Param>) -> Option<ArgKind> {

@@ -57,30 +57,8 @@ pub fn c_header(registry: &Registry) -> String {
 /// Named types that programs may need, in order of their ids. What only tools look for stays out.
 fn declared(btf: &Btf) -> Vec<BtfId> {
     let named = |(id, ty): (BtfId, &BtfType)| {
-        let definition = match ty {
-            BtfType::Struct { .. }
-            | BtfType::Union { .. }
-            | BtfType::Enum { .. }
-            | BtfType::Enum64 { .. } => true,
-            BtfType::Void
-            | BtfType::Int(_)
-            | BtfType::Ptr { .. }
-            | BtfType::Array(_)
-            | BtfType::Fwd { .. }
-            | BtfType::Typedef { .. }
-            | BtfType::Volatile { .. }
-            | BtfType::Const { .. }
-            | BtfType::Restrict { .. }
-            | BtfType::Func(_)
-            | BtfType::FuncProto { .. }
-            | BtfType::Var(_)
-            | BtfType::Datasec { .. }
-            | BtfType::Float { .. }
-            | BtfType::DeclTag { .. }
-            | BtfType::TypeTag { .. } => false,
-        };
         let public = ty.name().is_some_and(|name| !name.starts_with("bpf_struct_ops_"));
-        (definition && public).then_some(id)
+        (ty.is_definition() && public).then_some(id)
     };
     btf.iter().filter_map(named).collect()
 }
@@ -128,67 +106,35 @@ impl Writer<'_> {
             return;
         }
         let Some(ty) = self.btf().get(id).cloned() else { return };
-        if let BtfType::Struct { members, .. } | BtfType::Union { members, .. } = &ty {
-            for member in members {
-                let inner =
-                    self.btf().skip_modifiers(self.btf().skip_arrays(self.btf().skip_modifiers(member.ty)));
-                let by_value = matches!(
-                    self.btf().get(inner),
-                    Some(
-                        BtfType::Struct { .. }
-                            | BtfType::Union { .. }
-                            | BtfType::Enum { .. }
-                            | BtfType::Enum64 { .. }
-                    )
-                );
-                if by_value {
-                    self.define(inner);
-                }
+        for member in ty.members().unwrap_or_default() {
+            let inner = self.btf().skip_arrays(member.ty);
+            if self.btf().get(inner).is_some_and(BtfType::is_definition) {
+                self.define(inner);
             }
         }
         self.text.push('\n');
         let doc =
             self.btf().decl_tags(id, None).iter().find_map(|tag| tag.strip_prefix("doc:")).map(doc_lines);
         comment(&mut self.text, "", &doc.unwrap_or_default());
-        match &ty {
-            BtfType::Struct { name, .. } => match self.registry.tables().iter().find(|t| t.proto.ty.id == id)
-            {
-                Some(table) => self.aggregate(id, "struct", name, Some(table)),
-                None => self.aggregate(id, "struct", name, None),
-            },
-            BtfType::Union { name, .. } => self.aggregate(id, "union", name, None),
-            BtfType::Enum { name, size, signed, values } => {
-                let values = values.iter().map(|value| match signed {
-                    Signedness::Signed => (value.name.as_str(), value.value.to_string()),
-                    Signedness::Unsigned => (value.name.as_str(), value.value.cast_unsigned().to_string()),
-                });
-                let values: Vec<_> = values.collect();
-                self.enumeration(name, *size, *signed, &values);
-            }
-            BtfType::Enum64 { name, size, signed, values } => {
-                let values = values.iter().map(|value| match signed {
-                    Signedness::Signed => (value.name.as_str(), signed_literal(value.value.cast_signed())),
-                    Signedness::Unsigned => (value.name.as_str(), format!("{}ULL", value.value)),
-                });
-                let values: Vec<_> = values.collect();
-                self.enumeration(name, *size, *signed, &values);
-            }
-            BtfType::Void
-            | BtfType::Int(_)
-            | BtfType::Ptr { .. }
-            | BtfType::Array(_)
-            | BtfType::Fwd { .. }
-            | BtfType::Typedef { .. }
-            | BtfType::Volatile { .. }
-            | BtfType::Const { .. }
-            | BtfType::Restrict { .. }
-            | BtfType::Func(_)
-            | BtfType::FuncProto { .. }
-            | BtfType::Var(_)
-            | BtfType::Datasec { .. }
-            | BtfType::Float { .. }
-            | BtfType::DeclTag { .. }
-            | BtfType::TypeTag { .. } => {}
+        if let BtfType::Struct { name, .. } = &ty {
+            let table = self.registry.tables().iter().find(|table| table.proto.ty.id == id);
+            self.aggregate(id, "struct", name, table);
+        } else if let BtfType::Union { name, .. } = &ty {
+            self.aggregate(id, "union", name, None);
+        } else if let BtfType::Enum { name, size, signed, values } = &ty {
+            let values = values.iter().map(|value| match signed {
+                Signedness::Signed => (value.name.as_str(), value.value.to_string()),
+                Signedness::Unsigned => (value.name.as_str(), value.value.cast_unsigned().to_string()),
+            });
+            let values: Vec<_> = values.collect();
+            self.enumeration(name, *size, *signed, &values);
+        } else if let BtfType::Enum64 { name, size, signed, values } = &ty {
+            let values = values.iter().map(|value| match signed {
+                Signedness::Signed => (value.name.as_str(), signed_literal(value.value.cast_signed())),
+                Signedness::Unsigned => (value.name.as_str(), format!("{}ULL", value.value)),
+            });
+            let values: Vec<_> = values.collect();
+            self.enumeration(name, *size, *signed, &values);
         }
     }
 

@@ -181,7 +181,7 @@ fn contract(id: u32, name: &str, args: Vec<ArgProto>, ret: RetProto) -> HelperPr
 }
 
 fn arg(name: &str, kind: ArgKind) -> ArgProto {
-    ArgProto { name: name.to_owned(), kind, null: Nullness::NonNull }
+    ArgProto { name: name.into(), kind, null: Nullness::NonNull }
 }
 
 fn any_map() -> ArgProto {

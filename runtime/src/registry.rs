@@ -35,7 +35,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use opswap_bpf::proto::{FieldPolicy, KfuncProto, MemAccess, StructOpsProto};
-use opswap_bpf::{Btf, BtfId, KfuncId, OpIdx};
+use opswap_bpf::{Btf, BtfId, KfuncId, OpIdx, Text};
 use opswap_jit::CodeAddr;
 
 use crate::declare::{DiskRecords, KfuncDecl, Linked, Place, StructOpsDecl, TypeDecl};
@@ -87,9 +87,9 @@ pub struct Kfunc {
     /// Its contract.
     pub proto: Arc<KfuncProto>,
     /// Doc comment; may be empty.
-    pub doc: String,
+    pub doc: Text,
     /// Why programs should no longer use it; empty when they may.
-    pub deprecated: String,
+    pub deprecated: Text,
     /// `None` unless it was linked into this program.
     addr: Option<CodeAddr>,
     available: Availability,
@@ -217,17 +217,18 @@ impl Registry {
     /// earlier one declares the same (one crate is linked into both) is the earlier one's.
     fn of_parts<'r>(parts: impl IntoIterator<Item = Part<'r>>) -> Result<Self, RegistryError> {
         let mut types = types::Types::default();
-        let (mut kfuncs, mut tables) = (Declared::new("kfunc"), Declared::new("struct_ops"));
+        let mut declared = (Declared::new("kfunc"), Declared::new("struct_ops"));
+        let (mut kfuncs, mut tables) = (Vec::new(), Vec::new());
         let mut ends = Vec::new();
         for part in parts {
             types.declare(part.records.types)?;
-            let own = kfuncs.add(part.records.kfuncs, |decl| (decl.name, decl.place))?;
-            kfuncs.lowered.extend(functions::lower(&own, &part, &mut types)?);
-            let own = tables.add(part.records.tables, |decl| (decl.name, decl.place))?;
-            tables.lowered.extend(tables::lower(&own, &part.owner, &mut types)?);
+            types.expect(part.records.kfuncs.len());
+            let own = declared.0.add(part.records.kfuncs, |decl| (decl.name, decl.place))?;
+            kfuncs.extend(functions::lower(own, &part, &mut types)?);
+            let own = declared.1.add(part.records.tables, |decl| (decl.name, decl.place))?;
+            tables.extend(tables::lower(own, &part.owner, &mut types)?);
             ends.push(types.len());
         }
-        let (mut kfuncs, mut tables) = (kfuncs.lowered, tables.lowered);
         kfuncs.sort_by(|a: &Kfunc, b| a.proto.name.cmp(&b.proto.name));
         tables.sort_by(|a: &Table, b| a.proto.name.cmp(&b.proto.name));
         let (btf, policies) = types.finish();
@@ -295,36 +296,41 @@ impl Registry {
 }
 
 /// Declarations of one kind, of all parts.
-struct Declared<L> {
+struct Declared<'r, D> {
     what: &'static str,
-    places: HashMap<&'static str, Place>,
-    lowered: Vec<L>,
+    /// By part, each sorted by name.
+    parts: Vec<Vec<&'r D>>,
 }
 
-impl<L> Declared<L> {
+impl<'r, D> Declared<'r, D> {
     fn new(what: &'static str) -> Self {
-        Self { what, places: HashMap::new(), lowered: Vec::new() }
+        Self { what, parts: Vec::new() }
     }
 
     /// The declarations of another part, sorted by name, without those that an earlier part has from the same place.
-    fn add<'r, D>(
+    fn add(
         &mut self,
         records: &'r [D],
         name: impl Fn(&D) -> (&'static str, Place) + Copy,
-    ) -> Result<Vec<&'r D>, RegistryError> {
-        let mut own = Vec::new();
-        for decl in sorted_by_name(self.what, records, name)? {
-            let (name, place) = name(decl);
-            match self.places.insert(name, place) {
-                Some(first) if first == place => {}
-                Some(first) => {
-                    let name = name.to_owned();
-                    return Err(RegistryError::Duplicate { what: self.what, name, first, second: place });
-                }
-                None => own.push(decl),
+    ) -> Result<&[&'r D], RegistryError> {
+        let mut own = sorted_by_name(self.what, records, name)?;
+        let mut twice = None;
+        own.retain(|decl| {
+            let (word, place) = name(decl);
+            let earlier = self.parts.iter().find_map(|part| {
+                let at = part.binary_search_by(|other| name(other).0.cmp(word)).ok()?;
+                Some(name(part[at]).1)
+            });
+            if earlier.is_some_and(|first| first != place) {
+                twice = twice.or(earlier.map(|first| (word, first, place)));
             }
+            earlier.is_none()
+        });
+        if let Some((name, first, second)) = twice {
+            return Err(RegistryError::Duplicate { what: self.what, name: name.to_owned(), first, second });
         }
-        Ok(own)
+        self.parts.push(own);
+        Ok(self.parts.last().map_or(&[], Vec::as_slice))
     }
 }
 

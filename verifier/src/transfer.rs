@@ -233,7 +233,7 @@ pub(crate) fn host_name(host: &dyn Host, kind: &ProgramKind, insn: &Insn) -> Opt
     let Insn::Call { target } = insn else { return None };
     match target {
         CallTarget::Kfunc { id, module } => {
-            host.kfunc(*id, *module, kind).ok().map(|proto| proto.name.clone())
+            host.kfunc(*id, *module, kind).ok().map(|proto| proto.name.to_string())
         }
         CallTarget::Helper(id) => host.helper(*id, kind).ok().map(|proto| proto.name.clone()),
         CallTarget::Subprog(_) => None,

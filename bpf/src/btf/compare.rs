@@ -247,7 +247,7 @@ impl<'a> Comparison<'a> {
             return Ok(());
         }
         let (object_ty, host_ty) = (object.resolve(from), host.resolve(to));
-        if is_number(object_ty) && is_number(host_ty) {
+        if object_ty.is_number() && host_ty.is_number() {
             return if object.size_of(from) == host.size_of(to) { Ok(()) } else { differs() };
         }
         match (object_ty, host_ty) {
@@ -286,7 +286,7 @@ impl<'a> Comparison<'a> {
         if depth > MAX_DEPTH || matches!(object, BtfType::Void) || matches!(host, BtfType::Void) {
             return true;
         }
-        if is_number(object) && is_number(host) {
+        if object.is_number() && host.is_number() {
             return self.object.size_of(from) == self.host.size_of(to);
         }
         if let (BtfType::Ptr { to: from }, BtfType::Ptr { to }) = (object, host) {
@@ -307,8 +307,4 @@ impl<'a> Comparison<'a> {
         let host = self.host.name_of(to);
         object.is_empty() || host.is_empty() || object == host
     }
-}
-
-fn is_number(ty: &BtfType) -> bool {
-    matches!(ty, BtfType::Int(_) | BtfType::Enum { .. } | BtfType::Enum64 { .. })
 }

@@ -20,22 +20,19 @@ pub struct Enumerator<'a> {
 impl Btf {
     /// The type beneath `const`, `volatile`, `restrict`, type tags and typedefs; `void` for a circle or a missing id.
     pub fn skip_modifiers(&self, id: BtfId) -> BtfId {
-        self.follow_while(id, aliased)
+        self.follow_while(id, BtfType::alias_of)
     }
 
     /// The type beneath `const`, `volatile`, `restrict` and type tags, typedefs kept.
     pub fn skip_qualifiers(&self, id: BtfId) -> BtfId {
-        self.follow_while(id, qualified)
+        self.follow_while(id, BtfType::qualified)
     }
 
     /// The type beneath modifiers and arrays of any dimension: what a value consists of.
     pub fn skip_arrays(&self, id: BtfId) -> BtfId {
-        self.follow_while(
-            id,
-            |ty| {
-                if let BtfType::Array(array) = ty { Some(array.element) } else { aliased(ty) }
-            },
-        )
+        self.follow_while(id, |ty| {
+            if let BtfType::Array(array) = ty { Some(array.element) } else { ty.alias_of() }
+        })
     }
 
     fn follow_while(&self, mut id: BtfId, next: impl Fn(&BtfType) -> Option<BtfId>) -> BtfId {
@@ -57,37 +54,17 @@ impl Btf {
         let mut count: u32 = 1;
         let mut id = id;
         for _ in 0..MAX_STEPS {
-            let size = match self.resolve(id) {
-                BtfType::Array(array) => {
-                    count = count.checked_mul(array.count)?;
-                    id = array.element;
-                    continue;
-                }
-                BtfType::Int(int) => int.size,
-                BtfType::Ptr { .. } => 8,
-                BtfType::Enum { size: 0, .. } => return None,
-                BtfType::Struct { size, .. }
-                | BtfType::Union { size, .. }
-                | BtfType::Enum { size, .. }
-                | BtfType::Enum64 { size, .. }
-                | BtfType::Float { size, .. }
-                | BtfType::Datasec { size, .. } => *size,
-                BtfType::Var(var) => {
-                    id = var.ty;
-                    continue;
-                }
-                BtfType::Void
-                | BtfType::Fwd { .. }
-                | BtfType::Func(_)
-                | BtfType::FuncProto { .. }
-                | BtfType::DeclTag { .. }
-                | BtfType::Typedef { .. }
-                | BtfType::Volatile { .. }
-                | BtfType::Const { .. }
-                | BtfType::Restrict { .. }
-                | BtfType::TypeTag { .. } => return None,
-            };
-            return count.checked_mul(size);
+            let ty = self.resolve(id);
+            if let BtfType::Array(array) = ty {
+                count = count.checked_mul(array.count)?;
+                id = array.element;
+            } else if let BtfType::Var(var) = ty {
+                id = var.ty;
+            } else if matches!(ty, BtfType::Enum { size: 0, .. }) {
+                return None;
+            } else {
+                return count.checked_mul(ty.stated_size()?);
+            }
         }
         None
     }
@@ -119,11 +96,7 @@ impl Btf {
 
     /// Members of a STRUCT or UNION beneath modifiers.
     pub fn members(&self, id: BtfId) -> Option<&[Member]> {
-        if let BtfType::Struct { members, .. } | BtfType::Union { members, .. } = self.resolve(id) {
-            Some(members)
-        } else {
-            None
-        }
+        self.resolve(id).members()
     }
 
     /// The FUNC with this id.
@@ -192,39 +165,8 @@ impl Btf {
             if let BtfType::TypeTag { name, .. } = ty {
                 tags.push(name.as_str());
             }
-            at = qualified(ty);
+            at = ty.qualified();
         }
         tags
-    }
-}
-
-/// What a typedef, qualifier or type tag stands for.
-fn aliased(ty: &BtfType) -> Option<BtfId> {
-    if let BtfType::Typedef { of, .. } = ty { Some(*of) } else { qualified(ty) }
-}
-
-/// What a qualifier or type tag qualifies.
-fn qualified(ty: &BtfType) -> Option<BtfId> {
-    match ty {
-        BtfType::Volatile { of }
-        | BtfType::Const { of }
-        | BtfType::Restrict { of }
-        | BtfType::TypeTag { of, .. } => Some(*of),
-        BtfType::Void
-        | BtfType::Int(_)
-        | BtfType::Ptr { .. }
-        | BtfType::Array(_)
-        | BtfType::Struct { .. }
-        | BtfType::Union { .. }
-        | BtfType::Enum { .. }
-        | BtfType::Enum64 { .. }
-        | BtfType::Fwd { .. }
-        | BtfType::Typedef { .. }
-        | BtfType::Func(_)
-        | BtfType::FuncProto { .. }
-        | BtfType::Var(_)
-        | BtfType::Datasec { .. }
-        | BtfType::Float { .. }
-        | BtfType::DeclTag { .. } => None,
     }
 }

@@ -317,7 +317,7 @@ fn read_body(
                 index if index <= 0xffff => Some(index),
                 other => return Err(body.error(format!("DECL_TAG `{name}`: component index {other:#x}"))),
             };
-            BtfType::DeclTag { name, of: to, component, form: tag_form(flag) }
+            BtfType::DeclTag { name: name.into(), of: to, component, form: tag_form(flag) }
         }
         KindNumber::TypeTag => BtfType::TypeTag { name, of: to, form: tag_form(flag) },
     })

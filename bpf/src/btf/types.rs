@@ -2,6 +2,7 @@
 
 use super::kind::KindNumber;
 use crate::ids::BtfId;
+use crate::text::Text;
 
 /// Whether a number is signed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -156,7 +157,7 @@ pub enum BtfType {
     Var(Var),
     Datasec { name: String, size: u32, vars: Vec<DatasecVar> },
     Float { name: String, size: u32 },
-    DeclTag { name: String, of: BtfId, component: Option<u32>, form: TagForm },
+    DeclTag { name: Text, of: BtfId, component: Option<u32>, form: TagForm },
     TypeTag { name: String, of: BtfId, form: TagForm },
     Enum64 { name: String, size: u32, signed: Signedness, values: Vec<Enum64Value> },
 }
@@ -182,7 +183,7 @@ pub enum FwdKind {
 
 impl BtfType {
     /// A DECL_TAG of a whole declaration (`component` `None`), or of one of its members or parameters.
-    pub fn decl_tag(name: impl Into<String>, of: BtfId, component: Option<u32>) -> Self {
+    pub fn decl_tag(name: impl Into<Text>, of: BtfId, component: Option<u32>) -> Self {
         Self::DeclTag { name: name.into(), of, component, form: TagForm::Tag }
     }
 
@@ -206,6 +207,7 @@ impl BtfType {
             | Self::Const { .. }
             | Self::Restrict { .. }
             | Self::FuncProto { .. } => return None,
+            Self::DeclTag { name, .. } => name.as_str(),
             Self::Int(int) => &int.name,
             Self::Func(func) => &func.name,
             Self::Var(var) => &var.name,
@@ -216,7 +218,6 @@ impl BtfType {
             | Self::Typedef { name, .. }
             | Self::Datasec { name, .. }
             | Self::Float { name, .. }
-            | Self::DeclTag { name, .. }
             | Self::TypeTag { name, .. }
             | Self::Enum64 { name, .. } => name,
         };

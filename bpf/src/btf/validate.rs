@@ -1,6 +1,7 @@
 //! What records must mean together: ids that exist and fit their place, no circles, members that lie inside.
 
 use super::Btf;
+use super::class::TypeClass;
 use super::error::BtfError;
 use super::kind::MAX_DEPTH;
 use super::types::{ArrayType, BtfType, Member, Param};
@@ -83,12 +84,9 @@ impl Btf {
     fn expect_type(&self, id: BtfId) -> Result<(), String> {
         match self.get(id) {
             None => Err(format!("{id} does not exist: ids end at {}", self.len() - 1)),
-            Some(
-                other @ (BtfType::Func(_)
-                | BtfType::Var(_)
-                | BtfType::Datasec { .. }
-                | BtfType::DeclTag { .. }),
-            ) => Err(format!("expected a type as {id}, found {}", describe(Some(other)))),
+            Some(other) if other.class() == TypeClass::Declaration => {
+                Err(format!("expected a type as {id}, found {}", describe(Some(other))))
+            }
             Some(_) => Ok(()),
         }
     }
@@ -138,7 +136,7 @@ impl Btf {
             path.clear();
             let mut below = 0;
             let mut at = start;
-            while let Some(next) = self.get(at).and_then(follow) {
+            while let Some(next) = self.get(at).and_then(BtfType::made_of) {
                 let Some(own) = at.index().checked_sub(self.first()) else { break };
                 if depth[own] != 0 {
                     below = depth[own];
@@ -289,7 +287,7 @@ impl Btf {
             if u64::from(member.bitfield_bits) > bits {
                 return Err(format!("member `{name}`: {} bits of a {bytes}-byte type", member.bitfield_bits));
             }
-            if !matches!(resolved, Some(BtfType::Int(_) | BtfType::Enum { .. } | BtfType::Enum64 { .. })) {
+            if !resolved.is_some_and(BtfType::is_number) {
                 return Err(format!("member `{name}`: {} cannot be a bitfield", describe(resolved)));
             }
             bits = u64::from(member.bitfield_bits);
@@ -316,32 +314,6 @@ struct Visit {
     next: usize,
     /// Greatest height of the members so far.
     below: u8,
-}
-
-/// The one type that a type is made of, unless it is a leaf, a struct or a prototype.
-fn follow(ty: &BtfType) -> Option<BtfId> {
-    match ty {
-        BtfType::Ptr { to: of }
-        | BtfType::Typedef { of, .. }
-        | BtfType::Volatile { of }
-        | BtfType::Const { of }
-        | BtfType::Restrict { of }
-        | BtfType::TypeTag { of, .. } => Some(*of),
-        BtfType::Array(array) => Some(array.element),
-        BtfType::Void
-        | BtfType::Int(_)
-        | BtfType::Struct { .. }
-        | BtfType::Union { .. }
-        | BtfType::Enum { .. }
-        | BtfType::Enum64 { .. }
-        | BtfType::Fwd { .. }
-        | BtfType::Func(_)
-        | BtfType::FuncProto { .. }
-        | BtfType::Var(_)
-        | BtfType::Datasec { .. }
-        | BtfType::Float { .. }
-        | BtfType::DeclTag { .. } => None,
-    }
 }
 
 fn too_deep() -> String {

@@ -3,6 +3,7 @@
 use crate::btf::Signedness;
 use crate::ids::{RecordId, TypeRef};
 use crate::insn::Size;
+use crate::text::Text;
 
 /// Index of an argument, from 0 (the first is in `R1`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -181,7 +182,7 @@ pub enum Allocation {
 }
 
 /// What an argument is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ArgKind {
     /// Anything that was written before, a number or a pointer.
     Any,
@@ -318,10 +319,10 @@ pub enum ArgKind {
 }
 
 /// A parameter.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ArgProto {
     /// Name without the kernel's suffix.
-    pub name: String,
+    pub name: Text,
     /// What it is.
     pub kind: ArgKind,
     /// May it be NULL? Meaningful for pointers only.

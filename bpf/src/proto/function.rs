@@ -2,6 +2,7 @@
 
 use crate::ids::{HelperId, TypeRef};
 use crate::map::MapKind;
+use crate::text::Text;
 
 use super::args::ArgProto;
 use super::returns::RetProto;
@@ -49,7 +50,7 @@ bitflags::bitflags! {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeclaredAt {
     /// File, as `file!()` gives it.
-    pub file: String,
+    pub file: Text,
     /// Line, from 1.
     pub line: u32,
 }
@@ -125,7 +126,7 @@ bitflags::bitflags! {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KfuncProto {
     /// Name that programs link against.
-    pub name: String,
+    pub name: Text,
     /// Parameters, at most 12.
     pub args: Vec<ArgProto>,
     /// Result.

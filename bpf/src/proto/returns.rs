@@ -22,7 +22,7 @@ pub enum RetTrust {
 }
 
 /// What `R0` holds after the call.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum RetKind {
     /// Nothing: `R0` is unreadable.
     Void,
@@ -90,7 +90,7 @@ pub enum RetKind {
 }
 
 /// The result and whether it may be NULL.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct RetProto {
     /// What it is.
     pub kind: RetKind,

@@ -62,7 +62,7 @@ impl Host for TestHost {
 fn numbers(count: u32) -> Vec<ArgProto> {
     let kind = ArgKind::Scalar { size: Size::DW, signed: Signedness::Unsigned };
     (0..count)
-        .map(|at| ArgProto { name: format!("a{at}"), kind: kind.clone(), null: Nullness::NonNull })
+        .map(|at| ArgProto { name: format!("a{at}").into(), kind: kind.clone(), null: Nullness::NonNull })
         .collect()
 }
 
@@ -73,7 +73,7 @@ fn number() -> RetProto {
 
 fn kfunc(args: u32) -> KfuncProto {
     KfuncProto {
-        name: format!("kfunc{args}"),
+        name: format!("kfunc{args}").into(),
         args: numbers(args),
         ret: number(),
         flags: KfuncFlags::empty(),

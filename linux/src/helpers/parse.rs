@@ -18,7 +18,7 @@ use opswap_bpf::proto::{
     ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, HelperEffects, Intrinsic,
     KfuncFlags, MemAccess, MemInit, MemSize, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
-use opswap_bpf::{Btf, HelperId, HelperProto, TypeRef};
+use opswap_bpf::{Btf, HelperId, HelperProto, Text, TypeRef};
 
 use crate::contexts::Contexts;
 use crate::table::{Line, TableError, nullable};
@@ -134,7 +134,7 @@ fn arguments(line: &Line<'_>, types: &Types<'_>, text: &str) -> Known<Vec<ArgPro
         let at = u8::try_from(at).map_err(|_| line.wrong("too many arguments"))?;
         let (word, null) = nullable(word);
         let Some(kind) = argument(line, types, word, at)? else { return Ok(None) };
-        args.push(ArgProto { name: String::new(), kind, null });
+        args.push(ArgProto { name: Text::default(), kind, null });
     }
     Ok(Some(args))
 }

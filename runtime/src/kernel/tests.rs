@@ -11,8 +11,8 @@ use opswap_bpf::proto::{
     Nullness, PacketRules, PointerPolicy, RetKind, RetProto, ReturnRule, Sleepable,
 };
 use opswap_bpf::{
-    Btf, BtfId, BtfSpace, HelperId, HelperProto, KfuncId, MapProto, Program as Linked, ProgramKind, TypeRef,
-    assemble,
+    Btf, BtfId, BtfSpace, HelperId, HelperProto, KfuncId, MapProto, Program as Linked, ProgramKind, Text,
+    TypeRef, assemble,
 };
 use opswap_verifier::Host;
 use opswap_verifier::host::Unavailable;
@@ -38,7 +38,7 @@ fn number() -> ArgKind {
 fn helper(id: u32, name: &str, args: Vec<ArgKind>, intrinsic: Option<Intrinsic>) -> HelperProto {
     let arg = |kind: ArgKind| {
         let null = if kind == ArgKind::Stack { Nullness::Nullable } else { Nullness::NonNull };
-        ArgProto { name: "arg".to_owned(), kind, null }
+        ArgProto { name: Text::fixed("arg"), kind, null }
     };
     HelperProto {
         id: HelperId(id),

@@ -4,7 +4,7 @@
 //! names through the host's type of the same name, and the answer goes into the instruction. What the host lacks turns
 //! the instruction into a call that no verifier accepts, so that only a path that asked whether the member exists passes.
 
-use opswap_bpf::btf::{CoreRelo, CoreReloKind, IntEncoding, Member, Signedness};
+use opswap_bpf::btf::{CoreRelo, CoreReloKind, Member, Signedness};
 use opswap_bpf::insn::{Imm64, Size, Src};
 use opswap_bpf::{Btf, BtfId, BtfType, HelperId, Insn};
 
@@ -192,33 +192,14 @@ fn find_member<'a>(host: &'a Btf, ty: BtfId, name: &str, depth: u32) -> Option<(
 
 /// Whether a value can stand for the other: the same kind of thing, whatever its size.
 fn compatible(object: &Btf, from: BtfId, host: &Btf, to: BtfId) -> bool {
-    fn class(ty: &BtfType) -> u8 {
-        match ty {
-            BtfType::Int(_) | BtfType::Enum { .. } | BtfType::Enum64 { .. } => 0,
-            BtfType::Ptr { .. } => 1,
-            BtfType::Struct { .. } | BtfType::Union { .. } => 2,
-            BtfType::Array(_) => 3,
-            BtfType::Float { .. } => 4,
-            BtfType::Void
-            | BtfType::Fwd { .. }
-            | BtfType::Typedef { .. }
-            | BtfType::Volatile { .. }
-            | BtfType::Const { .. }
-            | BtfType::Restrict { .. }
-            | BtfType::Func(_)
-            | BtfType::FuncProto { .. }
-            | BtfType::Var(_)
-            | BtfType::Datasec { .. }
-            | BtfType::DeclTag { .. }
-            | BtfType::TypeTag { .. } => 5,
-        }
-    }
+    let alike =
+        |from: &BtfType, to: &BtfType| (from.is_number() && to.is_number()) || from.class() == to.class();
     let (from, to) = (object.resolve(from), host.resolve(to));
     match (from, to) {
         (BtfType::Array(from), BtfType::Array(to)) => {
-            class(object.resolve(from.element)) == class(host.resolve(to.element))
+            alike(object.resolve(from.element), host.resolve(to.element))
         }
-        (from, to) => class(from) == class(to),
+        (from, to) => alike(from, to),
     }
 }
 
@@ -286,27 +267,7 @@ fn storage_unit(field: &Field, size: u32) -> Result<(u64, u32), String> {
 }
 
 fn is_signed(ty: &BtfType) -> bool {
-    match ty {
-        BtfType::Int(int) => int.encoding == IntEncoding::Signed,
-        BtfType::Enum { signed, .. } | BtfType::Enum64 { signed, .. } => *signed == Signedness::Signed,
-        BtfType::Void
-        | BtfType::Ptr { .. }
-        | BtfType::Array(_)
-        | BtfType::Struct { .. }
-        | BtfType::Union { .. }
-        | BtfType::Fwd { .. }
-        | BtfType::Typedef { .. }
-        | BtfType::Volatile { .. }
-        | BtfType::Const { .. }
-        | BtfType::Restrict { .. }
-        | BtfType::Func(_)
-        | BtfType::FuncProto { .. }
-        | BtfType::Var(_)
-        | BtfType::Datasec { .. }
-        | BtfType::Float { .. }
-        | BtfType::DeclTag { .. }
-        | BtfType::TypeTag { .. } => false,
-    }
+    ty.signedness() == Some(Signedness::Signed)
 }
 
 /// Puts an answer into the instruction at a slot.

@@ -116,7 +116,7 @@ pub(super) fn allowed(policy: &Policy, program: &Program) -> Result<(), LoadErro
             if kfunc.flags.contains(flag) && !policy.capabilities.contains(capability) {
                 return Err(LoadError::Capability {
                     program: program.name.clone(),
-                    kfunc: kfunc.name.clone(),
+                    kfunc: kfunc.name.to_string(),
                     capability,
                 });
             }

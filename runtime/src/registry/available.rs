@@ -1,6 +1,6 @@
 //! [`Availability`]: which programs may call a kfunc.
 
-use opswap_bpf::ProgramKind;
+use opswap_bpf::{ProgramKind, Text};
 
 use crate::declare::{Filter, FilterVerdict, KfuncDecl};
 use crate::initcall::RegisteredSet;
@@ -9,9 +9,9 @@ use crate::initcall::RegisteredSet;
 #[derive(Clone, Debug)]
 struct List {
     /// Name of the set that it is from; `None` for the kfunc's own.
-    set: Option<String>,
+    set: Option<Text>,
     /// Words of `programs(…)`; empty for all kinds.
-    programs: Vec<String>,
+    programs: Vec<Text>,
     filter: Condition,
 }
 
@@ -51,6 +51,7 @@ pub(super) enum Filtered {
 /// Which programs may call a kfunc: those that any of the lists names and that the kfunc's own condition lets through.
 #[derive(Clone, Debug)]
 pub(super) struct Availability {
+    /// None: all programs.
     lists: Vec<List>,
     condition: Condition,
 }
@@ -58,22 +59,22 @@ pub(super) struct Availability {
 impl Availability {
     /// As declared: by the kfunc itself, and by the sets it is in, `registered` ones as well. Without any, every program may call it.
     pub(super) fn of(decl: &KfuncDecl, registered: &[&RegisteredSet]) -> Self {
-        let owned = |programs: &[&str]| programs.iter().map(|&word| word.to_owned()).collect();
+        let owned = |programs: &[&'static str]| programs.iter().copied().map(Text::fixed).collect();
         let mut lists: Vec<List> = decl
             .sets
             .iter()
             .map(|set| List {
-                set: Some(set.name.to_owned()),
+                set: Some(Text::fixed(set.name)),
                 programs: owned(set.programs),
                 filter: Condition::of(set.filter),
             })
             .collect();
         lists.extend(registered.iter().map(|set| List {
-            set: Some(set.name.clone()),
-            programs: set.programs.clone(),
+            set: Some(set.name.as_str().into()),
+            programs: set.programs.iter().map(|word| word.as_str().into()).collect(),
             filter: Condition::of(set.filter),
         }));
-        if !decl.programs.is_empty() || lists.is_empty() {
+        if !decl.programs.is_empty() {
             lists.push(List { set: None, programs: owned(decl.programs), filter: Condition::None });
         }
         Self { lists, condition: Condition::of(decl.filter) }
@@ -81,8 +82,8 @@ impl Availability {
 
     /// As an interface file says it.
     pub(super) fn from_tags(programs: Option<&str>, sets: Option<&str>, filtered: Filtered) -> Self {
-        let words = |text: Option<&str>| -> Vec<String> {
-            text.map_or_else(Vec::new, |words| words.split(',').map(str::to_owned).collect())
+        let words = |text: Option<&str>| -> Vec<Text> {
+            text.map_or_else(Vec::new, |words| words.split(',').map(Text::from).collect())
         };
         let programs = words(programs);
         let condition = match filtered {
@@ -103,11 +104,11 @@ impl Availability {
 
     /// The kinds of programs that may call it, as far as lists say; `None` for all.
     pub(super) fn programs(&self) -> Option<Vec<&str>> {
-        if self.lists.iter().any(|list| list.programs.is_empty()) {
+        if self.lists.is_empty() || self.lists.iter().any(|list| list.programs.is_empty()) {
             return None;
         }
         let mut words: Vec<&str> =
-            self.lists.iter().flat_map(|list| &list.programs).map(String::as_str).collect();
+            self.lists.iter().flat_map(|list| &list.programs).map(Text::as_str).collect();
         words.sort_unstable();
         words.dedup();
         Some(words)
@@ -132,10 +133,11 @@ impl Availability {
 
     /// Whether programs of this kind may call the kfunc.
     pub(super) fn allows(&self, kind: &ProgramKind, kfunc: &str) -> bool {
-        let listed = self.lists.iter().any(|list| {
-            let named = list.programs.is_empty() || list.programs.iter().any(|word| names(word, kind));
-            named && list.filter.allows(kind, kfunc)
-        });
+        let listed = self.lists.is_empty()
+            || self.lists.iter().any(|list| {
+                let named = list.programs.is_empty() || list.programs.iter().any(|word| names(word, kind));
+                named && list.filter.allows(kind, kfunc)
+            });
         listed && self.condition.allows(kind, kfunc)
     }
 }

@@ -3,8 +3,6 @@
 //! A Rust parameter takes no register (the runtime fills it in), one, or two (memory and its size); contracts and prototypes speak
 //! of registers.
 
-use opswap_bpf::BtfId;
-use opswap_bpf::TypeRef;
 use opswap_bpf::btf::{BtfType, Param, Signedness};
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
@@ -12,6 +10,7 @@ use opswap_bpf::proto::{
     IterRole, KfuncFlags, MemAccess, MemInit, MemSize, NodeUse, Nullness, RetKind, RetProto, RetTrust,
     SizeRule,
 };
+use opswap_bpf::{BtfId, Text, TypeRef};
 
 use super::error::RegistryError;
 use super::types::{Types, User, nullness};
@@ -23,10 +22,42 @@ use crate::declare::{
 /// Most bytes of an iterator's state: a program's whole stack.
 const MAX_ITERATOR: u32 = 512;
 
-/// A lowered argument: its contract, and how a C program declares it.
+/// Lowered arguments, by register.
+#[derive(Default)]
 pub(super) struct Lowered {
-    pub(super) proto: ArgProto,
-    pub(super) param: Param,
+    /// Their contracts.
+    pub(super) args: Vec<ArgProto>,
+    /// How a C program declares them.
+    pub(super) params: Vec<CParam>,
+}
+
+impl Lowered {
+    fn push(&mut self, proto: ArgProto, param: CParam) {
+        self.args.push(proto);
+        self.params.push(param);
+    }
+}
+
+/// A parameter of a C prototype.
+#[derive(Clone, Copy)]
+pub(super) struct CParam {
+    /// Name as in Rust.
+    pub(super) name: &'static str,
+    /// What the kernel appends to it.
+    pub(super) suffix: &'static str,
+    pub(super) ty: BtfId,
+}
+
+impl CParam {
+    /// Whether this is how `param` is declared.
+    pub(super) fn is(&self, param: &Param) -> bool {
+        self.ty == param.ty && param.name.strip_prefix(self.name) == Some(self.suffix)
+    }
+
+    /// As a prototype has it.
+    pub(super) fn param(&self) -> Param {
+        Param { name: [self.name, self.suffix].concat(), ty: self.ty }
+    }
 }
 
 /// Everything about a signature that one argument's meaning may depend on.
@@ -39,8 +70,10 @@ pub(super) struct Signature<'s> {
 
 impl Signature<'_> {
     /// All arguments by register.
-    pub(super) fn lower(&self, types: &mut Types) -> Result<Vec<Lowered>, RegistryError> {
-        let mut lowered = Vec::new();
+    pub(super) fn lower(&self, types: &mut Types) -> Result<Lowered, RegistryError> {
+        let registers = self.args.iter().map(|arg| usize::from(arg.shape.regs)).sum();
+        let mut lowered =
+            Lowered { args: Vec::with_capacity(registers), params: Vec::with_capacity(registers) };
         for arg in self.args {
             self.arg(arg, types, &mut lowered)?;
         }
@@ -52,12 +85,19 @@ impl Signature<'_> {
         ArgIdx(self.args.iter().take(usize::from(index)).map(|arg| arg.shape.regs).sum())
     }
 
-    fn arg(&self, arg: &ArgDecl, types: &mut Types, out: &mut Vec<Lowered>) -> Result<(), RegistryError> {
+    fn arg(&self, arg: &ArgDecl, types: &mut Types, out: &mut Lowered) -> Result<(), RegistryError> {
         let shape = &arg.shape;
+        if shape.form == ArgForm::Implicit {
+            return Ok(());
+        }
+        if shape.form == ArgForm::Slice {
+            return self.slice(arg, types, out);
+        }
+        let id = types.expr(&shape.ty, self.user)?;
+        let object = TypeRef::host(id);
         let kind = match shape.form {
-            ArgForm::Implicit => return Ok(()),
-            ArgForm::Slice => return self.slice(arg, types, out),
-            ArgForm::Raw => self.raw_pointer(shape, types)?,
+            ArgForm::Implicit | ArgForm::Slice | ArgForm::Ignored => ArgKind::Ignored,
+            ArgForm::Raw => raw_pointer(shape, object, types),
             ArgForm::IrqFlag => self.irq_flag(arg)?,
             ArgForm::Field => self.field(arg)?,
             ArgForm::Allocated => {
@@ -73,10 +113,8 @@ impl Signature<'_> {
             ArgForm::Scalar => ArgKind::Scalar { size: self.size(arg)?, signed: signedness(shape.int) },
             ArgForm::Checked => ArgKind::Checked { size: self.size(arg)?, legal: shape.legal.to_vec() },
             ArgForm::Constant => ArgKind::Const { size: self.size(arg)? },
-            ArgForm::Object => {
-                ArgKind::Object { ty: self.object(&arg.shape, types)?, demand: demand(shape.demand) }
-            }
-            ArgForm::KptrSlot => ArgKind::KptrSlot { ty: self.object(&arg.shape, types)? },
+            ArgForm::Object => ArgKind::Object { ty: object, demand: demand(shape.demand) },
+            ArgForm::KptrSlot => ArgKind::KptrSlot { ty: object },
             ArgForm::Memory => {
                 let (access, init) = memory(shape.mem);
                 ArgKind::Memory { size: MemSize::Fixed(shape.bytes), access, init }
@@ -84,47 +122,44 @@ impl Signature<'_> {
             ArgForm::Str => ArgKind::Str,
             ArgForm::Map => ArgKind::Map { shape: map_shape(shape) },
             ArgForm::Dynptr => ArgKind::Dynptr(dynptr(shape.mem)),
-            ArgForm::Iter => self.iterator(out.len(), arg, types)?,
+            ArgForm::Iter => self.iterator(out.args.len(), arg, object, types)?,
             ArgForm::Callback => ArgKind::Callback { args: self.callback(shape, types)? },
-            ArgForm::Ignored => ArgKind::Ignored,
         };
         let word =
             if matches!(kind, ArgKind::Iter { role: IterRole::Use, .. }) { "__iter" } else { suffix(shape) };
-        let proto = ArgProto { name: arg.name.to_owned(), kind, null: nullness(shape.null) };
-        let name = format!("{}{}", arg.name, if tells_size(arg.name) { "" } else { word });
-        let ty = self.c_type(shape, types)?;
-        out.push(Lowered { proto, param: Param { name, ty } });
+        let proto = ArgProto { name: Text::fixed(arg.name), kind, null: nullness(shape.null) };
+        let suffix = if tells_size(arg.name) { "" } else { word };
+        let ty = self.c_type(shape, id, types)?;
+        out.push(proto, CParam { name: arg.name, suffix, ty });
         Ok(())
     }
 
     /// Memory, and in the next register how many bytes of it.
-    fn slice(&self, arg: &ArgDecl, types: &mut Types, out: &mut Vec<Lowered>) -> Result<(), RegistryError> {
+    fn slice(&self, arg: &ArgDecl, types: &mut Types, out: &mut Lowered) -> Result<(), RegistryError> {
         let shape = &arg.shape;
-        let size_at = u8::try_from(out.len() + 1)
+        let size_at = u8::try_from(out.args.len() + 1)
             .map_err(|_| self.user.signature("takes more registers than a call has"))?;
         let (access, init) = memory(shape.mem);
         let kind = ArgKind::Memory { size: MemSize::Arg(ArgIdx(size_at)), access, init };
-        let proto = ArgProto { name: arg.name.to_owned(), kind, null: nullness(shape.null) };
-        let name = format!("{}{}", arg.name, suffix(shape));
+        let proto = ArgProto { name: Text::fixed(arg.name), kind, null: nullness(shape.null) };
         let pointee = match shape.mem {
             MemRule::Read => types.intern(BtfType::Const { of: BtfId(0) }),
             MemRule::ReadWrite | MemRule::Uninit => BtfId(0),
         };
         let ty = types.pointer(pointee);
-        out.push(Lowered { proto, param: Param { name, ty } });
+        out.push(proto, CParam { name: arg.name, suffix: suffix(shape), ty });
 
-        let (rule, word) = match shape.size {
+        let (rule, suffix) = match shape.size {
             SizeDecl::Bounded => (SizeRule::AnyOrZero, "__sz"),
             SizeDecl::Constant => (SizeRule::Constant, "__szk"),
         };
-        let name = format!("{}{word}", arg.name);
         let proto = ArgProto {
-            name: format!("size of {}", arg.name),
+            name: ["size of ", arg.name].concat().into(),
             kind: ArgKind::Size { rule },
             null: Nullness::NonNull,
         };
         let ty = types.int(4, shape.int);
-        out.push(Lowered { proto, param: Param { name, ty } });
+        out.push(proto, CParam { name: arg.name, suffix, ty });
         Ok(())
     }
 
@@ -212,13 +247,18 @@ impl Signature<'_> {
         let args: Vec<ArgDecl> =
             shape.callback.iter().map(|&shape| ArgDecl { name: "callback argument", shape }).collect();
         let inner = Signature { args: &args, flags: self.flags, user: self.user };
-        Ok(inner.lower(types)?.into_iter().map(|lowered| lowered.proto.kind).collect())
+        Ok(inner.lower(types)?.args.into_iter().map(|arg| arg.kind).collect())
     }
 
     /// An iterator's state: the function's own in front, any other in another place.
-    fn iterator(&self, at: usize, arg: &ArgDecl, types: &mut Types) -> Result<ArgKind, RegistryError> {
+    fn iterator(
+        &self,
+        at: usize,
+        arg: &ArgDecl,
+        ty: TypeRef,
+        types: &Types,
+    ) -> Result<ArgKind, RegistryError> {
         let shape = &arg.shape;
-        let ty = self.object(shape, types)?;
         let own = |flag| at == 0 && self.flags.contains(flag);
         let (role, fits) = if own(KfuncFlags::ITER_NEW) {
             (IterRole::New, shape.mem == MemRule::Uninit)
@@ -248,16 +288,6 @@ impl Signature<'_> {
             None
         };
         problem.map_or(Ok(ArgKind::Iter { ty, role }), |problem| Err(self.user.signature(problem)))
-    }
-
-    /// A raw pointer to a struct: the kernel takes memory for it where any bytes are a value.
-    fn raw_pointer(&self, shape: &ArgShape, types: &mut Types) -> Result<ArgKind, RegistryError> {
-        let ty = self.object(shape, types)?;
-        let demand = demand(shape.demand);
-        Ok(match types.plain(ty.id) {
-            Some(size) => ArgKind::ObjectOrMemory { ty, demand, size },
-            None => ArgKind::Object { ty, demand },
-        })
     }
 
     /// What the kernel's own four functions do with a flag; the type of any other's parameter tells.
@@ -300,13 +330,8 @@ impl Signature<'_> {
         }))
     }
 
-    fn object(&self, shape: &ArgShape, types: &mut Types) -> Result<TypeRef, RegistryError> {
-        Ok(TypeRef::host(types.expr(&shape.ty, self.user)?))
-    }
-
     /// The C type of the first register.
-    fn c_type(&self, shape: &ArgShape, types: &mut Types) -> Result<BtfId, RegistryError> {
-        let ty = types.expr(&shape.ty, self.user)?;
+    fn c_type(&self, shape: &ArgShape, ty: BtfId, types: &mut Types) -> Result<BtfId, RegistryError> {
         Ok(match shape.form {
             ArgForm::Scalar | ArgForm::Checked | ArgForm::Constant | ArgForm::Ignored | ArgForm::Value => ty,
             ArgForm::KptrSlot => {
@@ -339,10 +364,11 @@ impl Signature<'_> {
     fn callback_type(&self, shape: &ArgShape, types: &mut Types) -> Result<BtfId, RegistryError> {
         let mut params = Vec::new();
         for inner in shape.callback {
-            params.push(Param { name: String::new(), ty: self.c_type(inner, types)? });
+            let ty = types.expr(&inner.ty, self.user)?;
+            params.push(CParam { name: "", suffix: "", ty: self.c_type(inner, ty, types)? });
         }
         let ret = types.int(8, IntForm::Signed);
-        let to = types.intern(BtfType::FuncProto { ret, params });
+        let to = types.prototype(ret, &params);
         Ok(types.pointer(to))
     }
 
@@ -360,6 +386,15 @@ impl Signature<'_> {
                 .user
                 .signature(format!("{what} is a number of {bytes} bytes; a register holds at most 8"))),
         }
+    }
+}
+
+/// A raw pointer to a struct: the kernel takes memory for it where any bytes are a value.
+fn raw_pointer(shape: &ArgShape, ty: TypeRef, types: &Types) -> ArgKind {
+    let demand = demand(shape.demand);
+    match types.plain(ty.id) {
+        Some(size) => ArgKind::ObjectOrMemory { ty, demand, size },
+        None => ArgKind::Object { ty, demand },
     }
 }
 

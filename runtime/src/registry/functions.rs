@@ -1,6 +1,7 @@
 //! kfuncs: their FUNC in BTF with the tags that Linux and the interface file use, and their contract.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use opswap_bpf::btf::{BtfType, Func};
@@ -9,14 +10,14 @@ use opswap_bpf::proto::{
     ArgKind, ArgProto, DeclaredAt, Demand, IterRole, KfuncFlags, KfuncProto, Nullness, RetKind, RetProto,
     RetTrust,
 };
-use opswap_bpf::{BtfId, TypeRef};
+use opswap_bpf::{BtfId, Text, TypeRef};
 use opswap_jit::CodeAddr;
 
 use super::available::Availability;
 use super::contract::{Lowered, Signature};
 use super::error::RegistryError;
 use super::near::nearest;
-use super::tags::{arg_tag, ret_tag};
+use super::tags::FLAG_TAGS;
 use super::types::{Types, User, check_version};
 use super::{Kfunc, Owner, Part};
 use crate::declare::{KfuncDecl, Place, RetForm, TrustDecl};
@@ -51,7 +52,7 @@ pub(super) fn lower(
 }
 
 pub(super) fn declared_at(place: Place) -> DeclaredAt {
-    DeclaredAt { file: place.file.to_owned(), line: place.line }
+    DeclaredAt { file: Text::fixed(place.file), line: place.line }
 }
 
 fn kfunc(
@@ -65,41 +66,40 @@ fn kfunc(
     let written = KfuncFlags::from_bits_truncate(decl.flags);
     let signature = Signature { args: decl.args, flags: written, user };
     let lowered = signature.lower(types)?;
-    if lowered.len() > MAX_REGISTERS {
-        let problem =
-            format!("takes {} registers; a call has {MAX_REGISTERS} (memory takes two)", lowered.len());
+    let registers = lowered.args.len();
+    if registers > MAX_REGISTERS {
+        let problem = format!("takes {registers} registers; a call has {MAX_REGISTERS} (memory takes two)");
         return Err(user.signature(problem));
     }
     let (ret, ret_type) = signature.ret(&decl.ret, decl.tie, types)?;
-    check_iterator(decl, &lowered, &ret, types).map_err(|problem| user.signature(problem))?;
-    let (args, params): (Vec<_>, Vec<_>) =
-        lowered.into_iter().map(|lowered| (lowered.proto, lowered.param)).unzip();
+    let Lowered { args, params } = lowered;
+    check_iterator(decl, &args, &ret, types).map_err(|problem| user.signature(problem))?;
     let mut flags = written | implied(&args, &ret);
     if decl.ret.form == RetForm::Object && decl.ret.trust == TrustDecl::Rcu {
         flags |= KfuncFlags::RCU_PROTECTED;
     }
 
-    let proto = types.intern(BtfType::FuncProto { ret: ret_type, params });
+    let proto = types.prototype(ret_type, &params);
     let func =
         types.push(BtfType::Func(Func { name: decl.name.to_owned(), proto, linkage: Linkage::Global }));
-    types.tag(func, None, "bpf_kfunc");
-    for (name, _) in flags.iter_names() {
-        types.tag(func, None, format!("kfunc:{}", name.to_lowercase()));
+    types.tag(func, None, Text::fixed("bpf_kfunc"));
+    for (_, tag) in FLAG_TAGS.iter().filter(|(flag, _)| flags.contains(*flag)) {
+        types.tag(func, None, Text::fixed(tag));
     }
     let available = Availability::of(decl, registered);
     for text in available.tags() {
         types.tag(func, None, text);
     }
-    tag_signature(func, &args, &ret, types);
+    types.tag_signature(func, &args, &ret);
     tag_place(func, decl.place, types);
-    for (word, text) in [("deprecated", decl.deprecated), ("doc", decl.doc)] {
+    for (word, text) in [("deprecated:", decl.deprecated), ("doc:", decl.doc)] {
         if !text.is_empty() {
-            types.tag(func, None, format!("{word}:{text}"));
+            types.tag(func, None, [word, text].concat());
         }
     }
     Ok(Kfunc {
         proto: Arc::new(KfuncProto {
-            name: decl.name.to_owned(),
+            name: Text::fixed(decl.name),
             args,
             ret,
             flags,
@@ -107,8 +107,8 @@ fn kfunc(
             intrinsic: None,
             declared_at: Some(declared_at(decl.place)),
         }),
-        doc: decl.doc.to_owned(),
-        deprecated: decl.deprecated.to_owned(),
+        doc: Text::fixed(decl.doc),
+        deprecated: Text::fixed(decl.deprecated),
         addr: Some(CodeAddr(decl.shim.addr())),
         available,
         owner: owner.clone(),
@@ -116,9 +116,9 @@ fn kfunc(
 }
 
 /// The kernel's rules for the functions of an iterator (`btf_check_iter_kfuncs`).
-fn check_iterator(decl: &KfuncDecl, args: &[Lowered], ret: &RetProto, types: &Types) -> Result<(), String> {
+fn check_iterator(decl: &KfuncDecl, args: &[ArgProto], ret: &RetProto, types: &Types) -> Result<(), String> {
     let roles = args.iter().filter_map(|arg| {
-        let ArgKind::Iter { ty, role } = arg.proto.kind else { return None };
+        let ArgKind::Iter { ty, role } = arg.kind else { return None };
         (role != IterRole::Use).then(|| (types.name(ty.id), role))
     });
     let Some((state, role)) = roles.into_iter().next() else {
@@ -151,21 +151,13 @@ fn check_iterator(decl: &KfuncDecl, args: &[Lowered], ret: &RetProto, types: &Ty
     }
 }
 
-/// What C cannot say about arguments and result.
-pub(super) fn tag_signature(func: BtfId, args: &[ArgProto], ret: &RetProto, types: &mut Types) {
-    for (at, arg) in args.iter().enumerate() {
-        if let Some(text) = arg_tag(arg) {
-            types.tag(func, Some(at), text);
-        }
-    }
-    if let Some(text) = ret_tag(ret) {
-        types.tag(func, None, text);
-    }
-}
-
 /// Where the declaration stands.
 pub(super) fn tag_place(of: BtfId, place: Place, types: &mut Types) {
-    types.tag(of, None, format!("at:{}:{}", place.file, place.line));
+    let mut text = String::with_capacity(place.file.len() + 16);
+    text.push_str("at:");
+    text.push_str(place.file);
+    let _ = write!(text, ":{}", place.line);
+    types.tag(of, None, text);
 }
 
 /// The flags that a signature says by itself.

@@ -16,7 +16,7 @@ use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
 use super::available::{Availability, Filtered};
 use super::ops;
 use super::tables::entry_proto;
-use super::tags::{read_arg, read_ret};
+use super::tags::{FLAG_TAGS, read_arg, read_ret};
 use super::{Kfunc, Origin, Owner, Registry, Table};
 
 /// Why a BTF is no interface file.
@@ -131,13 +131,13 @@ fn signature(btf: &Btf, tags: &Tags<'_>, func: BtfId) -> Result<(Vec<ArgProto>, 
 
 fn kfunc(btf: &Btf, tags: &Tags<'_>, id: BtfId, name: &str) -> Result<Kfunc, String> {
     let (args, ret) = signature(btf, tags, id)?;
-    let flags = KfuncFlags::all()
-        .iter_names()
-        .filter(|(word, _)| tags.has(id, None, &format!("kfunc:{}", word.to_lowercase())))
-        .fold(KfuncFlags::empty(), |flags, (_, flag)| flags | flag);
+    let flags = FLAG_TAGS
+        .iter()
+        .filter(|(_, tag)| tags.has(id, None, tag))
+        .fold(KfuncFlags::empty(), |flags, (flag, _)| flags | *flag);
     Ok(Kfunc {
         proto: Arc::new(KfuncProto {
-            name: name.to_owned(),
+            name: name.into(),
             args,
             ret,
             flags,
@@ -145,8 +145,8 @@ fn kfunc(btf: &Btf, tags: &Tags<'_>, id: BtfId, name: &str) -> Result<Kfunc, Str
             intrinsic: None,
             declared_at: place(tags, id),
         }),
-        doc: tags.after(id, None, "doc:").unwrap_or_default().to_owned(),
-        deprecated: tags.after(id, None, "deprecated:").unwrap_or_default().to_owned(),
+        doc: tags.after(id, None, "doc:").unwrap_or_default().into(),
+        deprecated: tags.after(id, None, "deprecated:").unwrap_or_default().into(),
         addr: None,
         owner: Owner::default(),
         available: Availability::from_tags(
@@ -160,7 +160,7 @@ fn kfunc(btf: &Btf, tags: &Tags<'_>, id: BtfId, name: &str) -> Result<Kfunc, Str
 /// `at:FILE:LINE`.
 fn place(tags: &Tags<'_>, id: BtfId) -> Option<DeclaredAt> {
     let (file, line) = tags.after(id, None, "at:")?.rsplit_once(':')?;
-    Some(DeclaredAt { file: file.to_owned(), line: line.parse().ok()? })
+    Some(DeclaredAt { file: file.into(), line: line.parse().ok()? })
 }
 
 fn policy(tags: &Tags<'_>, of: BtfId, member: usize) -> FieldPolicy {

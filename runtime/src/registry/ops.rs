@@ -8,7 +8,7 @@
 //! ```
 
 use opswap_bpf::Btf;
-use opswap_bpf::btf::{BtfType, Param, Signedness};
+use opswap_bpf::btf::{Param, Signedness};
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
     ArgKind, ArgProto, ContextArg, ContextValue, Demand, KfuncFlags, MemAccess, MemSize, Nullness,
@@ -104,7 +104,7 @@ impl Lowered {
 
     fn slice(&mut self, arg: &ArgDecl, user: User, types: &mut Types) -> Result<(), RegistryError> {
         let element = types.expr(&arg.shape.ty, user)?;
-        let ty = types.intern(BtfType::Ptr { to: element });
+        let ty = types.pointer(element);
         let (word, access) = match arg.shape.mem {
             MemRule::Read => ("read", MemAccess::Read),
             MemRule::ReadWrite | MemRule::Uninit => ("readwrite", MemAccess::ReadWrite),
@@ -122,15 +122,16 @@ impl Lowered {
 
     fn plain(&mut self, arg: &ArgDecl, user: User, types: &mut Types) -> Result<(), RegistryError> {
         let signature = Signature { args: std::slice::from_ref(arg), flags: KfuncFlags::empty(), user };
-        for lowered in signature.lower(types)? {
-            let mut param = lowered.param;
-            if matches!(lowered.proto.kind, ArgKind::Object { demand: Demand::Owned, .. })
-                && lowered.proto.null == Nullness::NonNull
+        let lowered = signature.lower(types)?;
+        for (proto, declared) in lowered.args.into_iter().zip(lowered.params) {
+            let mut param = declared.param();
+            if matches!(proto.kind, ArgKind::Object { demand: Demand::Owned, .. })
+                && proto.null == Nullness::NonNull
             {
                 param.name.push_str("__ref");
             }
-            let tag = arg_tag(&lowered.proto).ok_or_else(|| user.signature(refused(&lowered.proto.name)))?;
-            self.slots.push(context(lowered.proto).map_err(|problem| user.signature(problem))?);
+            let tag = arg_tag(&proto).ok_or_else(|| user.signature(refused(&proto.name)))?;
+            self.slots.push(context(proto).map_err(|problem| user.signature(problem))?);
             self.params.push(param);
             self.tags.push(tag);
         }
@@ -158,7 +159,7 @@ fn context(arg: ArgProto) -> Result<ContextArg, String> {
     } else {
         return Err(refused(&arg.name));
     };
-    Ok(ContextArg { name: arg.name, value, null: arg.null })
+    Ok(ContextArg { name: arg.name.into(), value, null: arg.null })
 }
 
 /// All slots of an operation by its parameters and their tags, and what programs may do with its slice.

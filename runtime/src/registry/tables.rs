@@ -13,7 +13,7 @@ use opswap_bpf::{BtfId, OpIdx, TypeRef};
 
 use super::contract::Signature;
 use super::error::RegistryError;
-use super::functions::{declared_at, tag_place, tag_signature};
+use super::functions::{declared_at, tag_place};
 use super::ops;
 use super::types::{Types, User, check_version};
 use super::{Owner, Slices, Table};
@@ -102,7 +102,7 @@ fn operation(
     for (at, text) in lowered.tags.into_iter().enumerate() {
         types.tag(stub, Some(at), text);
     }
-    tag_signature(stub, &[], &ret, types);
+    types.tag_signature(stub, &[], &ret);
     let sleepable = match member.sleep {
         SleepDecl::Atomic => Sleepable::No,
         SleepDecl::Sleepable => Sleepable::Yes,

@@ -18,7 +18,7 @@ use opswap_bpf::proto::{
     Allocation, ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, IrqClass, IrqRole,
     IterRole, MemAccess, MemInit, MemSize, NodeUse, Nullness, RetKind, RetProto, RetTrust, SizeRule,
 };
-use opswap_bpf::{Btf, BtfId, TypeRef};
+use opswap_bpf::{Btf, BtfId, KfuncFlags, TypeRef};
 
 /// A set of words and what they stand for.
 type Words<T> = [(&'static str, T)];
@@ -84,6 +84,26 @@ const IRQS: &Words<(IrqRole, IrqClass)> = &[
     ("restore", (IrqRole::Restore, IrqClass::Native)),
     ("save_lock", (IrqRole::Save, IrqClass::Lock)),
     ("restore_lock", (IrqRole::Restore, IrqClass::Lock)),
+];
+
+/// The tag of each flag: `kfunc:` and the attribute's word.
+pub(super) const FLAG_TAGS: &[(KfuncFlags, &str)] = &[
+    (KfuncFlags::ACQUIRE, "kfunc:acquire"),
+    (KfuncFlags::RELEASE, "kfunc:release"),
+    (KfuncFlags::RET_NULL, "kfunc:ret_null"),
+    (KfuncFlags::KPTR_GET, "kfunc:kptr_get"),
+    (KfuncFlags::TRUSTED_ARGS, "kfunc:trusted_args"),
+    (KfuncFlags::SLEEPABLE, "kfunc:sleepable"),
+    (KfuncFlags::DESTRUCTIVE, "kfunc:destructive"),
+    (KfuncFlags::RCU, "kfunc:rcu"),
+    (KfuncFlags::ITER_NEW, "kfunc:iter_new"),
+    (KfuncFlags::ITER_NEXT, "kfunc:iter_next"),
+    (KfuncFlags::ITER_DESTROY, "kfunc:iter_destroy"),
+    (KfuncFlags::RCU_PROTECTED, "kfunc:rcu_protected"),
+    (KfuncFlags::FASTCALL, "kfunc:fastcall"),
+    (KfuncFlags::IMPLICIT_ARGS, "kfunc:implicit_args"),
+    (KfuncFlags::SPINLOCK_SAFE, "kfunc:spinlock_safe"),
+    (KfuncFlags::PERFMON, "kfunc:perfmon"),
 ];
 
 fn word<T: PartialEq>(words: &Words<T>, value: &T) -> &'static str {
@@ -252,7 +272,7 @@ pub(super) fn read_arg(btf: &Btf, param: &Param, tag: &str) -> TagResult<ArgProt
     let mut words = Cursor::new(text);
     let kind = read_kind(btf, param.ty, text, &mut words)?;
     let null = if matches!(kind, ArgKind::Callback { .. }) { Nullness::NonNull } else { words.nullness()? };
-    Ok(ArgProto { name: plain_name(&param.name, &kind), kind, null })
+    Ok(ArgProto { name: plain_name(&param.name, &kind).into(), kind, null })
 }
 
 fn read_kind(btf: &Btf, ty: BtfId, text: &str, words: &mut Cursor<'_>) -> TagResult<ArgKind> {

@@ -9,6 +9,7 @@ use opswap_bpf::{Btf, OpIdx, ProgramKind, TypeRef};
 use opswap_verifier::Host;
 use opswap_verifier::host::Unavailable;
 
+use super::tags::FLAG_TAGS;
 use super::{Records, Registry, RegistryError};
 use crate::declare::{
     AccessDecl, ArgDecl, ArgForm, ArgShape, DeclHeader, DeclKind, DemandDecl, IntForm, KfuncDecl, MemberDecl,
@@ -351,4 +352,14 @@ fn declarations_that_nobody_vouches_for_cannot_be_called() {
     let registry = registry(&peer_kfuncs()).expect("sound declarations");
     let id = registry.kfunc_named("peer_of").expect("it is declared");
     assert_eq!(registry.kfunc_addr(id), None);
+}
+
+#[test]
+fn every_flag_has_its_word_as_tag() {
+    let words: Vec<_> = KfuncFlags::all().iter_names().map(|(word, flag)| (flag, word)).collect();
+    assert_eq!(words.len(), FLAG_TAGS.len());
+    for (flag, tag) in FLAG_TAGS {
+        let word = words.iter().find(|(other, _)| other == flag).map(|(_, word)| word.to_lowercase());
+        assert_eq!(tag.strip_prefix("kfunc:"), word.as_deref());
+    }
 }

@@ -4,16 +4,19 @@
 //! (numbers, pointers, arrays, prototypes) follows in order of first use, each once.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use opswap_bpf::btf::{
-    ArrayType, BtfType, Enum64Value, EnumValue, FwdKind, IntEncoding, IntType, Member, Signedness,
+    ArrayType, BtfType, Enum64Value, EnumValue, FwdKind, IntEncoding, IntType, Member, Signedness, TypeClass,
 };
-use opswap_bpf::proto::{FieldAccess, FieldPolicy, Nullness, PointerPolicy};
-use opswap_bpf::{Btf, BtfId};
+use opswap_bpf::hashed::HashedMap;
+use opswap_bpf::proto::{ArgKind, ArgProto, FieldAccess, FieldPolicy, Nullness, PointerPolicy, RetProto};
+use opswap_bpf::{Btf, BtfId, Text};
 
+use super::contract::CParam;
 use super::error::RegistryError;
 use super::sorted_by_name;
+use super::tags::{arg_tag, ret_tag};
 use crate::declare::{
     AccessDecl, IntForm, KernelLayout as Layout, KernelType, MemberDecl, NullDecl, Place, PointerDecl, Step,
     StepKind, TypeDecl, TypeExpr, TypeForm, TypeKey,
@@ -22,19 +25,24 @@ use crate::declare::{
 /// Nested structs of plain numbers (Linux: `__btf_type_is_scalar_struct`).
 const PLAIN_DEPTH: u32 = 4;
 
+/// A FUNC, often a prototype, and tags: that it is a kfunc, its flags, arguments, result, place and comment.
+const TYPES_OF_A_FUNCTION: usize = 10;
+
 /// BTF in the making.
 #[derive(Default)]
 pub(super) struct Types {
     declared: HashMap<TypeKey, (BtfId, TypeDecl)>,
     names: HashMap<&'static str, Place>,
-    /// All types but `void`; index + 1 is the id.
-    types: Vec<BtfType>,
+    btf: Btf,
     /// Types that stand once, by the hash of what they are. Two types of one hash would both be pushed each time, which does no harm.
-    interned: HashMap<u64, BtfId>,
+    interned: HashedMap<BtfId>,
     hasher: RandomState,
-    /// The few numbers that there are, and pointers by what they point to: asked for with every parameter.
+    /// The few numbers that there are, and pointers by what they point to (void: none yet): asked for with every parameter.
     ints: Vec<((u32, IntForm), BtfId)>,
-    pointers: HashMap<BtfId, BtfId>,
+    pointers: Vec<BtfId>,
+    /// Tags of arguments and results, in the same way.
+    arg_tags: HashedMap<(ArgKind, Nullness, Option<Text>)>,
+    ret_tags: HashedMap<(RetProto, Option<Text>)>,
     policies: HashMap<BtfId, Vec<FieldPolicy>>,
 }
 
@@ -59,14 +67,15 @@ impl Types {
             let user = User { name: decl.name, place: decl.place };
             check_version(decl.header.is_current(), user)?;
             if !self.is_known(decl, user)? {
-                let id = self.push(BtfType::Void);
+                // The definition follows when every type has its id.
+                let id = self.push(BtfType::Fwd { name: decl.name.to_owned(), kind: FwdKind::Struct });
                 self.declared.insert(decl.key, (id, *decl));
                 own.push((id, user, decl));
             }
         }
         for (id, user, decl) in &own {
             let body = self.body(decl, *user)?;
-            self.types[id.index() - 1] = body;
+            self.btf.define(*id, body);
             self.policies.insert(*id, decl.members.iter().map(policy).collect());
         }
         for (id, _, decl) in own {
@@ -102,17 +111,17 @@ impl Types {
 
     /// Number of ids so far, `void` included.
     pub(super) fn len(&self) -> usize {
-        self.types.len() + 1
+        self.btf.len()
+    }
+
+    /// Makes room for the types of so many functions: their own, and what is said of them.
+    pub(super) fn expect(&mut self, functions: usize) {
+        self.btf.reserve(functions.saturating_mul(TYPES_OF_A_FUNCTION));
     }
 
     /// The finished BTF, and the policies of its structs by member.
     pub(super) fn finish(self) -> (Btf, HashMap<BtfId, Vec<FieldPolicy>>) {
-        let mut btf = Btf::new();
-        btf.reserve(self.types.len());
-        for ty in self.types {
-            btf.push(ty);
-        }
-        (btf, self.policies)
+        (self.btf, self.policies)
     }
 
     /// The id of a type, new if there is none like it yet.
@@ -134,25 +143,76 @@ impl Types {
 
     /// A pointer.
     pub(super) fn pointer(&mut self, to: BtfId) -> BtfId {
-        if let Some(&id) = self.pointers.get(&to) {
+        if self.pointers.len() <= to.index() {
+            self.pointers.resize(to.index() + 1, BtfId(0));
+        }
+        if self.pointers[to.index()] == BtfId(0) {
+            self.pointers[to.index()] = self.push(BtfType::Ptr { to });
+        }
+        self.pointers[to.index()]
+    }
+
+    /// A prototype.
+    pub(super) fn prototype(&mut self, ret: BtfId, params: &[CParam]) -> BtfId {
+        let mut hasher = self.hasher.build_hasher();
+        ret.hash(&mut hasher);
+        for param in params {
+            (param.name.len(), param.name, param.suffix, param.ty).hash(&mut hasher);
+        }
+        let hash = hasher.finish();
+        if let Some(&id) = self.interned.get(&hash)
+            && let Some(BtfType::FuncProto { ret: found, params: others }) = self.get(id)
+            && (*found, others.len()) == (ret, params.len())
+            && params.iter().zip(others).all(|(param, other)| param.is(other))
+        {
             return id;
         }
-        let id = self.push(BtfType::Ptr { to });
-        self.pointers.insert(to, id);
+        let id = self.push(BtfType::FuncProto { ret, params: params.iter().map(CParam::param).collect() });
+        self.interned.insert(hash, id);
         id
     }
 
     /// Appends a type that is its own even when there is one like it.
     pub(super) fn push(&mut self, ty: BtfType) -> BtfId {
-        let id = id_of(self.types.len());
-        self.types.push(ty);
-        id
+        self.btf.push(ty)
     }
 
     /// Tags a declaration, or one of its members or parameters.
-    pub(super) fn tag(&mut self, of: BtfId, component: Option<usize>, text: impl Into<String>) {
+    pub(super) fn tag(&mut self, of: BtfId, component: Option<usize>, text: impl Into<Text>) {
         let component = component.and_then(|at| u32::try_from(at).ok());
         self.push(BtfType::decl_tag(text, of, component));
+    }
+
+    /// What C cannot say about arguments and result, as tags of a function. Many functions share a text.
+    pub(super) fn tag_signature(&mut self, func: BtfId, args: &[ArgProto], ret: &RetProto) {
+        for (at, arg) in args.iter().enumerate() {
+            let hash = self.hasher.hash_one((&arg.kind, arg.null));
+            let known =
+                self.arg_tags.get(&hash).filter(|(kind, null, _)| (kind, *null) == (&arg.kind, arg.null));
+            let text = match known {
+                Some((_, _, text)) => text.clone(),
+                None => {
+                    let text = arg_tag(arg).map(Text::from);
+                    self.arg_tags.insert(hash, (arg.kind.clone(), arg.null, text.clone()));
+                    text
+                }
+            };
+            if let Some(text) = text {
+                self.tag(func, Some(at), text);
+            }
+        }
+        let hash = self.hasher.hash_one(ret);
+        let text = match self.ret_tags.get(&hash).filter(|(known, _)| known == ret) {
+            Some((_, text)) => text.clone(),
+            None => {
+                let text = ret_tag(ret).map(Text::from);
+                self.ret_tags.insert(hash, (ret.clone(), text.clone()));
+                text
+            }
+        };
+        if let Some(text) = text {
+            self.tag(func, None, text);
+        }
     }
 
     /// The id of a type expression.
@@ -206,7 +266,7 @@ impl Types {
         let member = Member { name: member.to_owned(), ty: member_ty, bit_offset: 0, bitfield_bits: 0 };
         let body = BtfType::Struct { name: name.to_owned(), size: element * count, members: vec![member] };
         let known = self.interned_id(&body).is_some();
-        if !known && self.types.iter().any(|other| other.name() == Some(name)) {
+        if !known && self.btf.ids_named(name).next().is_some() {
             return Err(user.signature(format!(
                 "uses the kernel's `struct {name}`, and another type is declared under that name"
             )));
@@ -220,7 +280,7 @@ impl Types {
     }
 
     fn get(&self, id: BtfId) -> Option<&BtfType> {
-        self.types.get((id.0 as usize).checked_sub(1)?)
+        self.btf.get(id)
     }
 
     /// Bytes of a struct that holds plain numbers only, at most four levels deep, with no gap but what C leaves between them: any
@@ -231,48 +291,29 @@ impl Types {
 
     /// Size and alignment of such a struct, array or number.
     fn plain_body(&self, id: BtfId, depth: u32) -> Option<(u32, u32)> {
-        match self.get(id)? {
-            BtfType::Int(int) => Some((int.size, int.size)),
-            BtfType::Float { size, .. } => Some((*size, *size)),
-            BtfType::Array(array) if array.count > 0 => {
-                let (size, align) = self.plain_body(array.element, depth)?;
-                Some((size.checked_mul(array.count)?, align))
-            }
-            BtfType::Struct { size, members, .. } if depth < PLAIN_DEPTH => {
-                let policies = self.policies.get(&id)?;
-                let (mut end, mut align) = (0_u32, 1);
-                for (member, policy) in members.iter().zip(policies) {
-                    if !matches!(policy.access, FieldAccess::ReadWrite | FieldAccess::Shared) {
-                        return None;
-                    }
-                    let (bytes, own) = self.plain_body(member.ty, depth + 1)?;
-                    if end.checked_next_multiple_of(own)? != member.bit_offset / 8 {
-                        return None;
-                    }
-                    (end, align) = ((member.bit_offset / 8).checked_add(bytes)?, align.max(own));
-                }
-                (members.len() == policies.len() && end.checked_next_multiple_of(align)? == *size)
-                    .then_some((*size, align))
-            }
-            BtfType::Void
-            | BtfType::Ptr { .. }
-            | BtfType::Array(_)
-            | BtfType::Struct { .. }
-            | BtfType::Union { .. }
-            | BtfType::Enum { .. }
-            | BtfType::Enum64 { .. }
-            | BtfType::Fwd { .. }
-            | BtfType::Typedef { .. }
-            | BtfType::Volatile { .. }
-            | BtfType::Const { .. }
-            | BtfType::Restrict { .. }
-            | BtfType::Func(_)
-            | BtfType::FuncProto { .. }
-            | BtfType::Var(_)
-            | BtfType::Datasec { .. }
-            | BtfType::DeclTag { .. }
-            | BtfType::TypeTag { .. } => None,
+        let ty = self.get(id)?;
+        if let BtfType::Array(array) = ty {
+            let (size, align) = self.plain_body(array.element, depth)?;
+            return (array.count > 0).then_some((size.checked_mul(array.count)?, align));
         }
+        if matches!(ty.class(), TypeClass::Int | TypeClass::Float) {
+            return ty.stated_size().map(|size| (size, size));
+        }
+        let BtfType::Struct { size, members, .. } = ty else { return None };
+        let policies = self.policies.get(&id).filter(|_| depth < PLAIN_DEPTH)?;
+        let (mut end, mut align) = (0_u32, 1);
+        for (member, policy) in members.iter().zip(policies) {
+            if !matches!(policy.access, FieldAccess::ReadWrite | FieldAccess::Shared) {
+                return None;
+            }
+            let (bytes, own) = self.plain_body(member.ty, depth + 1)?;
+            if end.checked_next_multiple_of(own)? != member.bit_offset / 8 {
+                return None;
+            }
+            (end, align) = ((member.bit_offset / 8).checked_add(bytes)?, align.max(own));
+        }
+        (members.len() == policies.len() && end.checked_next_multiple_of(align)? == *size)
+            .then_some((*size, align))
     }
 
     /// A number under its C name.
@@ -354,10 +395,6 @@ pub(super) fn check_version(current: bool, user: User) -> Result<(), RegistryErr
         return Ok(());
     }
     Err(RegistryError::OtherVersion { name: user.name.to_owned(), place: user.place })
-}
-
-fn id_of(at: usize) -> BtfId {
-    BtfId(u32::try_from(at + 1).expect("fewer than 2^32 types: each takes several bytes of this program"))
 }
 
 fn enumeration(decl: &TypeDecl) -> BtfType {

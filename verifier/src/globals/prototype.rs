@@ -59,7 +59,7 @@ pub(super) fn arguments(
         let tags: Vec<Tag> = btf.decl_tags(func, Some(index)).into_iter().filter_map(tag).collect();
         let (kind, null) = argument(btf, param.ty, &tags, host, kind)
             .map_err(|why| PrototypeFault::Argument { arg: index as usize, why })?;
-        Ok(ArgProto { name: param.name.clone(), kind, null })
+        Ok(ArgProto { name: param.name.as_str().into(), kind, null })
     };
     (0u32..).zip(params).map(argument).collect()
 }
@@ -131,26 +131,5 @@ fn name_of_pointee(btf: &Btf, ty: BtfId) -> String {
 }
 
 fn word(ty: &BtfType) -> &'static str {
-    match ty {
-        BtfType::Void => "UNKNOWN",
-        BtfType::Int(_) => "INT",
-        BtfType::Ptr { .. } => "PTR",
-        BtfType::Array(_) => "ARRAY",
-        BtfType::Struct { .. } => "STRUCT",
-        BtfType::Union { .. } => "UNION",
-        BtfType::Enum { .. } => "ENUM",
-        BtfType::Fwd { .. } => "FWD",
-        BtfType::Typedef { .. } => "TYPEDEF",
-        BtfType::Volatile { .. } => "VOLATILE",
-        BtfType::Const { .. } => "CONST",
-        BtfType::Restrict { .. } => "RESTRICT",
-        BtfType::Func(_) => "FUNC",
-        BtfType::FuncProto { .. } => "FUNC_PROTO",
-        BtfType::Var(_) => "VAR",
-        BtfType::Datasec { .. } => "DATASEC",
-        BtfType::Float { .. } => "FLOAT",
-        BtfType::DeclTag { .. } => "DECL_TAG",
-        BtfType::TypeTag { .. } => "TYPE_TAG",
-        BtfType::Enum64 { .. } => "ENUM64",
-    }
+    if matches!(ty, BtfType::Void) { "UNKNOWN" } else { ty.kind_word() }
 }

@@ -86,7 +86,7 @@ pub(crate) fn kfunc<'a>(subject: &Subject<'a>, insn: &Insn) -> Option<&'a KfuncP
 pub(crate) fn callee(subject: &Subject<'_>, insn: &Insn, at: InsnIdx) -> Option<String> {
     let Insn::Call { target } = insn else { return None };
     match target {
-        CallTarget::Kfunc { .. } => kfunc(subject, insn).map(|proto| proto.name.clone()),
+        CallTarget::Kfunc { .. } => kfunc(subject, insn).map(|proto| proto.name.to_string()),
         CallTarget::Helper(id) => {
             subject.host.helper(*id, &subject.program.kind).ok().map(|proto| proto.name.clone())
         }
