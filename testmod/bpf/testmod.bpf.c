@@ -81,6 +81,76 @@ s64 memory(void *context)
 	return sum;
 }
 
+struct bpf_iter_testmod_seq {
+	s64 value;
+	int cnt;
+};
+
+extern int bpf_iter_testmod_seq_new(struct bpf_iter_testmod_seq *it, s64 value, int cnt) __ksym;
+extern s64 *bpf_iter_testmod_seq_next(struct bpf_iter_testmod_seq *it) __ksym;
+extern void bpf_iter_testmod_seq_destroy(struct bpf_iter_testmod_seq *it) __ksym;
+extern s64 bpf_iter_testmod_seq_value(int val, struct bpf_iter_testmod_seq *it__iter) __ksym;
+
+/* 7, three times, each with what the iterator says of itself. */
+SEC("syscall")
+s64 sequence(void *context)
+{
+	struct bpf_iter_testmod_seq it;
+	s64 sum = 0, *value;
+
+	bpf_iter_testmod_seq_new(&it, 7, 3);
+	while ((value = bpf_iter_testmod_seq_next(&it)))
+		sum += *value + bpf_iter_testmod_seq_value(1, &it);
+	bpf_iter_testmod_seq_destroy(&it);
+	return sum;
+}
+
+struct prog_test_pass1 {
+	int x0;
+	struct prog_test_pass1_inner {
+		signed char x1;
+		short x2;
+		int x3;
+		s64 x4;
+	} inner;
+};
+
+struct prog_test_pass2 {
+	int len;
+	short arr1[4];
+	int arr2[4];
+	s64 arr3[8];
+};
+
+struct prog_test_fail1 {
+	void *p;
+	int x;
+};
+
+extern void bpf_kfunc_call_test_pass1(struct prog_test_pass1 *p) __ksym;
+extern void bpf_kfunc_call_test_pass2(struct prog_test_pass2 *p) __ksym;
+extern void bpf_kfunc_call_test_fail1(struct prog_test_fail1 *p) __ksym;
+
+SEC("syscall")
+s64 structs(void *context)
+{
+	struct prog_test_pass1 one = {};
+	struct prog_test_pass2 two = {};
+
+	bpf_kfunc_call_test_pass1(&one);
+	bpf_kfunc_call_test_pass2(&two);
+	return 0;
+}
+
+SEC("?syscall")
+s64 forged_pointer(void *context)
+{
+	struct prog_test_fail1 forged = {};
+
+	bpf_kfunc_call_test_fail1(&forged);
+	return 0;
+}
+
 SEC("?xdp")
 s64 not_for_xdp(void *context)
 {

@@ -6,8 +6,7 @@ use opswap::{KRef, Rcu, kfunc};
 
 use crate::sets::bpf_testmod_check_kfunc_ids;
 use crate::types::{
-    PROG_TEST_STRUCT, ProgTestFail1, ProgTestFail2, ProgTestFail3, ProgTestMember, ProgTestMember1,
-    ProgTestPass1, ProgTestPass2, ProgTestRefKfunc, SkBuffContext, Sock,
+    PROG_TEST_STRUCT, ProgTestMember, ProgTestMember1, ProgTestRefKfunc, SkBuffContext, Sock,
 };
 
 thread_local! {
@@ -81,36 +80,6 @@ pub fn bpf_kfunc_call_memb1_release(p: KRef<ProgTestMember1>) {
 #[kfunc(set = bpf_testmod_check_kfunc_ids)]
 pub fn bpf_kfunc_call_test_pass_ctx(skb: &SkBuffContext) {
     let _ = skb;
-}
-
-/// Takes a struct of numbers.
-#[kfunc(set = bpf_testmod_check_kfunc_ids)]
-pub fn bpf_kfunc_call_test_pass1(p: &mut ProgTestPass1) {
-    let _ = p;
-}
-
-/// Takes a struct of arrays.
-#[kfunc(set = bpf_testmod_check_kfunc_ids)]
-pub fn bpf_kfunc_call_test_pass2(p: &mut ProgTestPass2) {
-    let _ = p;
-}
-
-/// Takes a struct with a pointer.
-#[kfunc(set = bpf_testmod_check_kfunc_ids)]
-pub fn bpf_kfunc_call_test_fail1(p: &mut ProgTestFail1) {
-    let _ = p;
-}
-
-/// Takes structs five deep.
-#[kfunc(set = bpf_testmod_check_kfunc_ids)]
-pub fn bpf_kfunc_call_test_fail2(p: &mut ProgTestFail2) {
-    let _ = p;
-}
-
-/// Takes a struct of no certain length.
-#[kfunc(set = bpf_testmod_check_kfunc_ids)]
-pub fn bpf_kfunc_call_test_fail3(p: &mut ProgTestFail3) {
-    let _ = p;
 }
 
 /// Takes the object, trusted or protected by RCU.

@@ -12,6 +12,7 @@
 //! | `common` | functions for every kind of program |
 //! | `check` | functions for traffic control, tracing, system calls and tables |
 //! | `memory` | functions whose memory is described by names of parameters, as raw kfuncs |
+//! | `objects` | functions with objects on the program's stack |
 //! | `sockets` | a socket that programs drive |
 //! | `test_run` | what is in the kernel itself, and in the modules that test the order of modules |
 //! | `tables` | the tables of operations |
@@ -19,6 +20,7 @@
 pub mod check;
 pub mod common;
 pub mod memory;
+pub mod objects;
 pub mod sets;
 pub mod sockets;
 pub mod tables;

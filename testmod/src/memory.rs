@@ -1,11 +1,14 @@
-//! Functions whose memory is described by names of parameters: raw kfuncs, because the C prototype is what they test.
+//! Functions whose memory is described by names of parameters, or by the fields of a struct: raw kfuncs, because the C prototype is
+//! what they test.
 
 use std::ffi::c_void;
 
 use opswap::kfunc;
 
 use crate::sets::bpf_testmod_check_kfunc_ids;
-use crate::types::ProgTestRefKfunc;
+use crate::types::{
+    ProgTestFail1, ProgTestFail2, ProgTestFail3, ProgTestPass1, ProgTestPass2, ProgTestRefKfunc,
+};
 
 /// Takes memory and its size.
 ///
@@ -39,4 +42,49 @@ pub unsafe fn bpf_kfunc_call_test_get_rdwr_mem(p: *mut ProgTestRefKfunc, rdwr_bu
 #[kfunc(ret_null, set = bpf_testmod_check_kfunc_ids)]
 pub unsafe fn bpf_kfunc_call_test_get_rdonly_mem(p: *mut ProgTestRefKfunc, rdonly_buf_size: i32) -> *mut i32 {
     numbers(p, rdonly_buf_size)
+}
+
+/// Takes a struct of numbers: any memory of its size.
+///
+/// # Safety
+/// Reads and writes nothing.
+#[kfunc(set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_pass1(p: *mut ProgTestPass1) {
+    let _ = p;
+}
+
+/// Takes a struct of arrays of numbers.
+///
+/// # Safety
+/// Reads and writes nothing.
+#[kfunc(set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_pass2(p: *mut ProgTestPass2) {
+    let _ = p;
+}
+
+/// Takes a struct with a pointer: no memory of a program's is one.
+///
+/// # Safety
+/// Reads and writes nothing.
+#[kfunc(set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_fail1(p: *mut ProgTestFail1) {
+    let _ = p;
+}
+
+/// Takes structs five deep: the kernel follows four.
+///
+/// # Safety
+/// Reads and writes nothing.
+#[kfunc(set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_fail2(p: *mut ProgTestFail2) {
+    let _ = p;
+}
+
+/// Takes a struct of no certain length.
+///
+/// # Safety
+/// Reads and writes nothing.
+#[kfunc(set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_fail3(p: *mut ProgTestFail3) {
+    let _ = p;
 }

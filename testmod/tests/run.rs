@@ -43,17 +43,28 @@ fn programs_get_what_linux_gives_them() {
     assert_eq!(run("signs"), -1234);
     assert_eq!(run("reference"), 42 + 108);
     assert_eq!(run("memory"), 42 + 108);
+    assert_eq!(run("sequence"), 3 * (7 + 1 + 7));
+    assert_eq!(run("structs"), 0);
     assert_eq!(PROG_TEST_STRUCT.cnt.load(Ordering::Relaxed), 1, "every reference came back");
+}
+
+/// The program must be refused by the verifier.
+fn is_rejected(name: &str) {
+    match runtime().load_one(folder().join("testmod.bpf.o"), name) {
+        Err(LoadError::Rejected { .. }) => {}
+        Err(other) => panic!("{name}: refused for another reason: {}", chain(&other)),
+        Ok(_) => panic!("{name}: accepted"),
+    }
 }
 
 #[test]
 fn a_set_keeps_other_programs_out() {
-    let refused = runtime().load_one(folder().join("testmod.bpf.o"), "not_for_xdp");
-    match refused {
-        Err(LoadError::Rejected { .. }) => {}
-        Err(other) => panic!("refused for another reason: {}", chain(&other)),
-        Ok(_) => panic!("accepted"),
-    }
+    is_rejected("not_for_xdp");
+}
+
+#[test]
+fn a_struct_with_a_pointer_is_no_memory() {
+    is_rejected("forged_pointer");
 }
 
 #[test]
