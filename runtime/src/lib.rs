@@ -51,9 +51,9 @@ pub use struct_ops::{
     Calls, Link, Member, Pinned, PinnedTable, Prepared, Refusal, Slot, StructOps, TableView, VersionRecord,
 };
 pub use types::{
-    BpfCell, BtfEnum, BtfObject, BtfType, Callback, CallbackFn, CallbackNumber, CellValue, Const, ConstSize,
-    Dynptr, DynptrError, Errno, ErrnoPayload, Given, GivenMut, Ignored, IrqFlag, Iter, IterItem, KRef,
-    KfuncArg, KfuncRet, KptrSlot, Lent, ListHead, ListNode, MapOf, OnStack, OpArg, OpRet, Out, Pod, Pointee,
-    PointeeMut, RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, Stopped, TaskWork, Timer,
-    Uninit, Workqueue,
+    BpfCell, BtfEnum, BtfGeneric, BtfObject, BtfType, Callback, CallbackFn, CallbackNumber, CellValue, Const,
+    ConstSize, Dynptr, DynptrError, Errno, ErrnoPayload, Given, GivenMut, Ignored, IrqFlag, Iter, IterItem,
+    KRef, KfuncArg, KfuncRet, KptrSlot, Lent, ListHead, ListNode, MapOf, OnStack, OpArg, OpRet, Out, Pod,
+    Pointee, PointeeMut, RawValue, RbNode, RbRoot, Rcu, Refcount, ResSpinLock, SpinLock, Stopped, TaskWork,
+    Timer, Uninit, Workqueue,
 };

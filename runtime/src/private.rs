@@ -24,8 +24,8 @@ pub use crate::__stub as stub;
 
 pub use crate::declare::{
     AccessDecl, ArgDecl, ArgShape, DeclHeader, DeclKind, EnumeratorDecl, IntForm, KfuncDecl, Linked,
-    MemberDecl, OpsMemberDecl, Place, PresenceDecl, RetShape, SetDecl, SleepDecl, StructOpsDecl, StubAddr,
-    Tie, TypeDecl, TypeExpr, TypeForm, TypeKey, cfi_hash,
+    MemberDecl, NullDecl, OpsMemberDecl, Place, PointerDecl, PresenceDecl, RetShape, SetDecl, SleepDecl,
+    StructOpsDecl, StubAddr, Tie, TypeDecl, TypeExpr, TypeForm, TypeKey, cfi_hash,
 };
 pub use crate::initcall::InitcallDecl;
 pub use crate::module::{HostAllocator, ModuleDecl, attach_point};
@@ -34,13 +34,13 @@ pub use crate::registry::{OPSWAP_KFUNCS, OPSWAP_STRUCT_OPS, OPSWAP_TYPES};
 pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};
 pub use crate::types::{
-    BtfEnum, BtfObject, BtfType, Carried, IterItem, IterRoom, IterSlot, IterState, KfuncArg, KfuncRet, OpArg,
-    OpArgs, OpRet, Pod, Returned, ViaEnum, ViaValue, iter_words,
+    BtfEnum, BtfGeneric, BtfObject, BtfType, Carried, IterItem, IterRoom, IterSlot, IterState, KfuncArg,
+    KfuncRet, OpArg, OpArgs, OpRet, Pod, Returned, ViaEnum, ViaValue, iter_words,
 };
 
 pub use describe::{
-    Limit, data_member, enumerators, legal, member, no_padding, op_arg_shape, op_member, op_ret_shape, plain,
-    rcu_member, repr_of, stubbed,
+    Limit, data_member, enumerators, legal, limited, member, no_padding, op_arg_shape, op_member,
+    op_ret_shape, plain, rcu_member, repr_of, stubbed,
 };
 pub use op::call;
 pub use raw::{raw0, raw1, raw2, raw3, raw4, raw5, raw6, raw7, raw8, raw9, raw10, raw11, raw12};

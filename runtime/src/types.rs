@@ -53,7 +53,7 @@ mod uninit;
 
 pub use arg::{Carried, KfuncArg};
 pub(crate) use arg::{Carrier, Decode, Raw};
-pub use btf::{BtfObject, BtfType};
+pub use btf::{BtfGeneric, BtfObject, BtfType};
 pub use callback::{Callback, CallbackFn, CallbackNumber, Stopped};
 pub use cell::{BpfCell, CellValue};
 pub use checked::{BtfEnum, ViaEnum};

@@ -6,6 +6,9 @@ use std::process::{Command, Output};
 
 use opswap::bpf::{Btf, BtfType};
 
+/// Asks a tool about a file with a BTF; panics with its complaint.
+type Judge = fn(&Path, &str, &Btf);
+
 /// Where Debian puts `bpftool`, which is not in everybody's PATH.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"];
 
@@ -31,8 +34,7 @@ pub(crate) fn judge(folder: &Path, name: &str, bytes: &[u8]) -> (usize, usize) {
     std::fs::write(&file, bytes).expect("written");
     let file = file.to_str().expect("a plain path");
     let btf = Btf::parse(bytes).expect("our own reader takes it");
-    let judges: [(&str, fn(&Path, &str, &Btf)); 3] =
-        [("bpftool", bpftool), ("pahole", pahole), ("clang-19", clang)];
+    let judges: [(&str, Judge); 3] = [("bpftool", bpftool), ("pahole", pahole), ("clang-19", clang)];
     let (mut asked, mut skipped) = (0, 0);
     for (tool_name, ask) in judges {
         match (tool(tool_name), tool_name == "clang-19" && tool("bpftool").is_none()) {

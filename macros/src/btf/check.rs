@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Fields, GenericParam, Ident, LitStr, Type, Variant};
+use syn::{Fields, GenericParam, Generics, Ident, LitStr, Type, Variant};
 
 use super::parse::{Body, Field, FieldWords, Input};
 use crate::docs;
@@ -51,12 +51,15 @@ pub(crate) enum Shape {
     Union(Vec<Member>),
     /// The representation and the variants.
     Enum(Ident, Vec<Ident>),
+    /// The type of the one field, and how it is limited.
+    Newtype(Box<Type>, Limit),
 }
 
 /// A described type.
 pub(crate) struct Described {
     pub(crate) paths: Paths,
     pub(crate) ident: Ident,
+    pub(crate) generics: Generics,
     pub(crate) name: String,
     pub(crate) doc: String,
     pub(crate) shape: Shape,
@@ -76,29 +79,59 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Option<Described> {
             Shape::Union(members(fields, errors))
         }
         Body::Enum(variants) => enumeration(&ident, &input.repr, &variants, errors)?,
+        Body::Newtype(held) => {
+            let (ty, words) = *held;
+            newtype(ty, words, input.name.as_ref(), errors)
+        }
     };
     Some(Described {
         paths: Paths::new(input.krate),
         name: c_name(&ident, input.name.as_ref(), errors),
         doc: docs::of(&input.item.attrs),
+        generics: input.item.generics,
         ident,
         shape,
     })
 }
 
 fn generics(input: &Input, errors: &mut Errors) {
+    let mut chosen = None;
     for param in &input.item.generics.params {
         match param {
-            GenericParam::Type(_) | GenericParam::Const(_) => errors.at(
-                param,
-                "a type that programs see cannot be generic: BTF describes one layout; write a struct for each",
-            ),
+            GenericParam::Type(_) | GenericParam::Const(_) => chosen = chosen.or(Some(param)),
             GenericParam::Lifetime(_) => errors.at(
                 param,
                 "a type that programs see has no lifetime parameters: a program could keep it longer; own what it points to",
             ),
         }
     }
+    match (&input.body, chosen, &input.name) {
+        (Some(Body::Enum(_)), Some(param), _) => {
+            errors.at(param, "an enum that programs see cannot be generic: to them it is a number");
+        }
+        (Some(Body::Struct(_) | Body::Union(_)), Some(_), Some(name)) => errors.at(
+            name,
+            "a generic type has no name of its own in BTF: each alias has one (`opswap::btf_alias!`)",
+        ),
+        (Some(_) | None, _, _) => {}
+    }
+}
+
+/// To programs a newtype is what it holds.
+fn newtype(ty: Type, words: FieldWords, name: Option<&LitStr>, errors: &mut Errors) -> Shape {
+    let FieldWords { ro, rw, skip, rcu, name: field_name, tag } = words;
+    if let (Some(_), Some(rw)) = (&ro, &rw) {
+        errors.at(rw, "`ro` and `rw` contradict each other");
+    }
+    let meaningless = [skip.map(|word| word.span()), rcu.map(|word| word.span())];
+    let named = [name, field_name.as_ref(), tag.as_ref()].map(|literal| literal.map(LitStr::span));
+    for span in meaningless.into_iter().chain(named).flatten() {
+        errors.push(syn::Error::new(
+            span,
+            "to programs a `#[repr(transparent)]` type is what it holds: it has `ro` and `rw`, and no name of its own",
+        ));
+    }
+    Shape::Newtype(Box::new(ty), limit(ro.as_ref(), rw.as_ref()))
 }
 
 fn repr_c(ident: &Ident, repr: &[Ident], errors: &mut Errors) {
@@ -134,15 +167,19 @@ fn member(field: Field, errors: &mut Errors) -> Option<Member> {
         return None;
     }
     let at = rcu.as_ref().or(rw.as_ref()).map_or_else(|| field.ty.span(), Ident::span);
-    let limit = match (ro, rw) {
-        (Some(_), _) => Limit::ReadOnly,
-        (None, Some(_)) => Limit::Writable,
-        (None, None) => Limit::None,
-    };
+    let limit = limit(ro.as_ref(), rw.as_ref());
     let keeper = if rcu.is_some() { Keeper::Rcu } else { Keeper::Type };
     let tag = tag.as_ref().map(LitStr::value).unwrap_or_default();
     let name = c_name(&field.ident, name.as_ref(), errors);
     Some(Member { name, ident: field.ident, ty: field.ty, limit, keeper, tag, at })
+}
+
+fn limit(ro: Option<&Ident>, rw: Option<&Ident>) -> Limit {
+    match (ro, rw) {
+        (Some(_), _) => Limit::ReadOnly,
+        (None, Some(_)) => Limit::Writable,
+        (None, None) => Limit::None,
+    }
 }
 
 fn enumeration(ident: &Ident, repr: &[Ident], variants: &[Variant], errors: &mut Errors) -> Option<Shape> {

@@ -19,7 +19,7 @@ pub(crate) struct FieldWords {
     pub(crate) tag: Option<LitStr>,
 }
 
-/// A field.
+/// A field with a name.
 pub(crate) struct Field {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
@@ -31,6 +31,8 @@ pub(crate) enum Body {
     Struct(Vec<Field>),
     Union(Vec<Field>),
     Enum(Vec<Variant>),
+    /// `#[repr(transparent)]`: the type of the one field, and its words.
+    Newtype(Box<(Type, FieldWords)>),
 }
 
 /// The item.
@@ -55,8 +57,12 @@ pub(crate) fn parse(item: DeriveInput, errors: &mut Errors) -> Input {
         };
         errors.take(taken);
     }
-    let repr = words_of(&item.attrs, "repr", errors).into_iter().map(|word| word.name).collect();
-    let body = body(&item, errors);
+    let repr: Vec<Ident> = words_of(&item.attrs, "repr", errors).into_iter().map(|word| word.name).collect();
+    let body = if repr.iter().any(|word| word == "transparent") {
+        newtype(&item, errors)
+    } else {
+        body(&item, errors)
+    };
     Input { item, name, krate, repr, body }
 }
 
@@ -65,13 +71,31 @@ fn body(item: &DeriveInput, errors: &mut Errors) -> Option<Body> {
         Data::Struct(data) => match &data.fields {
             Fields::Named(named) => Some(Body::Struct(fields(named.named.iter(), errors))),
             Fields::Unnamed(_) | Fields::Unit => {
-                errors.at(&item.ident, "programs name the fields of a struct: give them names");
+                errors.at(
+                    &item.ident,
+                    "programs name the fields of a struct: give them names (or, around one number, `#[repr(transparent)]`)",
+                );
                 None
             }
         },
         Data::Union(data) => Some(Body::Union(fields(data.fields.named.iter(), errors))),
         Data::Enum(data) => Some(Body::Enum(data.variants.iter().cloned().collect())),
     }
+}
+
+fn newtype(item: &DeriveInput, errors: &mut Errors) -> Option<Body> {
+    let only = match &item.data {
+        Data::Struct(data) if data.fields.len() == 1 => data.fields.iter().next(),
+        Data::Struct(_) | Data::Enum(_) | Data::Union(_) => None,
+    };
+    let Some(field) = only else {
+        errors.at(
+            &item.ident,
+            "to programs a `#[repr(transparent)]` type is what it holds: it is a struct with one field",
+        );
+        return None;
+    };
+    Some(Body::Newtype(Box::new((field.ty.clone(), field_words(&field.attrs, errors)))))
 }
 
 fn fields<'a>(fields: impl Iterator<Item = &'a syn::Field>, errors: &mut Errors) -> Vec<Field> {

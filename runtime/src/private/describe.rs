@@ -35,15 +35,10 @@ pub enum Limit {
     Writable,
 }
 
-/// A field of type `T` at a byte offset.
+/// What programs may do with a `T` under a limit.
 #[track_caller]
-pub const fn member<T: BtfType>(
-    name: &'static str,
-    offset: usize,
-    limit: Limit,
-    tag: &'static str,
-) -> MemberDecl {
-    let access = match limit {
+pub const fn limited<T: BtfType>(limit: Limit) -> AccessDecl {
+    match limit {
         Limit::None => T::ACCESS,
         Limit::ReadOnly => T::ACCESS.narrowed(AccessDecl::ReadOnly),
         Limit::Writable => {
@@ -53,13 +48,23 @@ pub const fn member<T: BtfType>(
             );
             T::ACCESS
         }
-    };
+    }
+}
+
+/// A field of type `T` at a byte offset.
+#[track_caller]
+pub const fn member<T: BtfType>(
+    name: &'static str,
+    offset: usize,
+    limit: Limit,
+    tag: &'static str,
+) -> MemberDecl {
     MemberDecl {
         name,
         offset: small(offset),
         size: small(size_of::<T>()),
         ty: T::EXPR,
-        access,
+        access: limited::<T>(limit),
         pointer: T::POINTER,
         null: T::NULL,
         tag,

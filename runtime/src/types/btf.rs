@@ -1,6 +1,6 @@
 //! [`BtfType`]: types that have a C type.
 
-use crate::declare::{AccessDecl, IntForm, NullDecl, PointerDecl, TypeExpr, TypeKey};
+use crate::declare::{AccessDecl, IntForm, MemberDecl, NullDecl, PointerDecl, TypeExpr, TypeForm, TypeKey};
 
 /// A type that programs can see: it has a C type, and a rule for what programs may do with a field of it.
 ///
@@ -43,6 +43,72 @@ pub unsafe trait BtfObject: BtfType + Sized + 'static {
     /// Its key.
     #[doc(hidden)]
     const KEY: TypeKey;
+}
+
+/// A generic struct or union that derives `Btf`. BTF describes one layout, so programs know it by its aliases: [`btf_alias!`](crate::btf_alias).
+///
+/// # Safety
+/// The type has these members.
+pub unsafe trait BtfGeneric: Sized {
+    /// Struct or union.
+    #[doc(hidden)]
+    const FORM: TypeForm;
+    /// Its fields.
+    #[doc(hidden)]
+    const MEMBERS: &'static [MemberDecl];
+}
+
+/// Names for generic types with their parameters chosen: what programs know them by.
+///
+/// ```
+/// # use opswap::Btf;
+/// /// A number and when it was taken.
+/// #[derive(Btf)]
+/// #[repr(C)]
+/// pub struct Sample<T> {
+///     at: u64,
+///     value: T,
+/// }
+///
+/// opswap::btf_alias! {
+///     /// A temperature and when it was taken.
+///     pub type Temperature = Sample<i32>;
+///     #[btf(name = "flow_sample")]
+///     type Flow = Sample<[u64; 2]>;
+/// }
+/// # fn main() {}
+/// ```
+///
+/// Each type has one alias: a second one for the same parameters does not compile.
+#[macro_export]
+macro_rules! btf_alias {
+    ($($(#[doc = $doc:literal])* $(#[btf(name = $c:literal)])? $vis:vis type $name:ident = $ty:ty;)*) => {$(
+        $(#[doc = $doc])*
+        $vis type $name = $ty;
+        const _: () = {
+            use $crate::__private as __p;
+            unsafe impl __p::BtfType for $ty {
+                const EXPR: __p::TypeExpr = __p::TypeExpr::named(<Self as __p::BtfObject>::KEY);
+            }
+            unsafe impl __p::BtfObject for $ty {
+                const KEY: __p::TypeKey =
+                    __p::TypeKey::in_module(__p::core::module_path!(), __p::core::stringify!($name));
+            }
+            #[__p::linkme::distributed_slice(__p::OPSWAP_TYPES)]
+            #[linkme(crate = __p::linkme)]
+            static __DECL: __p::Linked<__p::TypeDecl> = unsafe {
+                __p::Linked::new(__p::TypeDecl::object::<$ty>(
+                    $crate::__place!(),
+                    <$ty as __p::BtfGeneric>::FORM,
+                    $crate::btf_alias!(@name $name $($c)?),
+                    __p::core::concat!($($doc, "\n"),*).trim_ascii(),
+                    <$ty as __p::BtfGeneric>::MEMBERS,
+                ))
+            };
+        };
+    )*};
+    (@name $name:ident) => { $crate::__private::core::stringify!($name) };
+    (@name $name:ident $c:literal) => { $c };
 }
 
 macro_rules! plain_numbers {

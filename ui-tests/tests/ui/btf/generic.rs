@@ -2,6 +2,7 @@ use opswap::Btf;
 
 #[derive(Btf)]
 #[repr(C)]
+#[btf(name = "flow")]
 struct Flow<T> {
     cwnd: T,
 }

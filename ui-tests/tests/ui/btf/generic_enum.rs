@@ -1,0 +1,9 @@
+use opswap::Btf;
+
+#[derive(Btf)]
+#[repr(u32)]
+enum State<const N: usize> {
+    Open,
+}
+
+fn main() {}
