@@ -124,6 +124,8 @@ pub(super) fn maps(packet: BtfId, peer: BtfId) -> Vec<Arc<MapProto>> {
         Arc::new(map("lists_too", MapKind::Array, 64, 1, super::objects::lists())),
         Arc::new(map("stash", MapKind::Array, 24, 1, super::objects::stash())),
         Arc::new(map("progs", MapKind::ProgArray, 4, 4, vec![])),
+        Arc::new(map("many", MapKind::Hash, 64, 8, super::objects::lists())),
+        outer("many_maps", map("inner", MapKind::Hash, 64, 8, super::objects::lists())),
         outer("maps", map("inner", MapKind::Hash, 16, 8, vec![])),
         outer("locked_maps", map("inner", MapKind::Hash, 16, 8, lock())),
         outer("timer_maps", map("inner", MapKind::Hash, 48, 8, timers())),
