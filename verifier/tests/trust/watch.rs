@@ -136,9 +136,12 @@ impl<'a> Watcher<'a> {
             Region::PacketEnd => value == self.packet.1,
             // Addresses of functions are slots, far up.
             Region::Func(_) => pointer.fixed_offset().is_none() || moved >= 0xffff_ffff_8000_0000,
-            Region::MapKey(_) | Region::Record { .. } | Region::Packet { .. } => false,
-            #[allow(unreachable_patterns, reason = "other regions are not given here")]
-            _ => false,
+            // These are not given here.
+            Region::MapKey(_)
+            | Region::Record { .. }
+            | Region::Packet { .. }
+            | Region::Allocated(_)
+            | Region::Dynptr(_) => false,
         }
     }
 

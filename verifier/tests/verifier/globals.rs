@@ -67,7 +67,7 @@ fn entry<'t>(btf: &mut Btf, number: BtfId, callbacks: impl Iterator<Item = &'t s
     let proto = btf.push(BtfType::FuncProto { ret: number, params: Vec::new() });
     let func = btf.push(BtfType::Func(Func { name: "entry".into(), proto, linkage: Linkage::Global }));
     for callback in callbacks {
-        btf.push(BtfType::decl_tag(&format!("exception_callback:{}", callback.trim()), func, None));
+        btf.push(BtfType::decl_tag(format!("exception_callback:{}", callback.trim()), func, None));
     }
     func
 }
