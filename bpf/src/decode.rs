@@ -10,8 +10,8 @@ pub use error::{DecodeError, DecodeErrorKind, Family, Field};
 
 use crate::ids::{BtfId, HelperId, InsnIdx, KfuncId, MapId};
 use crate::insn::{
-    AluOp, CallTarget, Extend, Imm64, Insn, JumpForm, MapRef, PacketMode, Reg, Size, Src, SwapBits, SwapKind,
-    SxBits, Width,
+    AddressSpace, AluOp, CallTarget, Extend, Imm64, Insn, JumpForm, MapRef, PacketMode, Reg, Size, Src,
+    SwapBits, SwapKind, SxBits, Width,
 };
 use crate::opcode as op;
 use crate::opcode::{SLOT_BYTES, Slot};
@@ -202,6 +202,21 @@ fn mov(slot: Slot, width: Width) -> Decoded {
     if !slot.has_register_source() {
         zero(slot, Family::Mov, &[Field::Src, Field::Offset])?;
         return Ok(Insn::Mov { width, dst: reg(slot.dst)?, src: Src::Imm(slot.imm) });
+    }
+    if slot.offset == op::ADDRESS_CAST && width == Width::W64 {
+        let to = match slot.imm {
+            op::CAST_TO_PROGRAM => AddressSpace::Program,
+            op::CAST_TO_ARENA => AddressSpace::Arena,
+            found => {
+                return Err(reserved(
+                    Family::Mov,
+                    Field::Imm,
+                    found,
+                    "1 or 65536: from address space 1, or to it",
+                ));
+            }
+        };
+        return Ok(Insn::AddressCast { dst: reg(slot.dst)?, src: reg(slot.src)?, to });
     }
     zero(slot, Family::Mov, &[Field::Imm])?;
     let bits = match (slot.offset, width) {

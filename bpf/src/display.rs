@@ -9,8 +9,8 @@ use std::fmt::{self, Formatter};
 
 use crate::encode::operation_code;
 use crate::insn::{
-    AluOp, AtomicOp, CallTarget, Extend, Fetch, Imm64, Insn, JmpOp, JumpForm, MapRef, PacketMode, Reg, Size,
-    Src, SwapKind, Width,
+    AddressSpace, AluOp, AtomicOp, CallTarget, Extend, Fetch, Imm64, Insn, JmpOp, JumpForm, MapRef,
+    PacketMode, Reg, Size, Src, SwapKind, Width,
 };
 
 impl fmt::Display for Insn {
@@ -67,6 +67,13 @@ impl fmt::Display for Text<'_> {
             Insn::Mov { width, dst, src } => write!(f, "{} = {}", Named(dst, width), Operand(src, width)),
             Insn::MovSx { width, bits, dst, src } => {
                 write!(f, "{} = (s{}){}", Named(dst, width), bits.bits(), Named(src, width))
+            }
+            Insn::AddressCast { dst, src, to } => {
+                let (to, from) = match to {
+                    AddressSpace::Program => (0, 1),
+                    AddressSpace::Arena => (1, 0),
+                };
+                write!(f, "{dst} = addr_space_cast({src}, {to}, {from})")
             }
             Insn::Neg { width, dst } => write!(f, "{0} = -{0}", Named(dst, width)),
             Insn::ByteSwap { kind, bits, dst } => {

@@ -2,8 +2,8 @@
 
 use crate::ids::InsnIdx;
 use crate::insn::{
-    CallTarget, Extend, Imm64, Insn, JumpForm, MapRef, PacketMode, Reg, Size, Src, SwapBits, SwapKind,
-    SxBits, Width,
+    AddressSpace, CallTarget, Extend, Imm64, Insn, JumpForm, MapRef, PacketMode, Reg, Size, Src, SwapBits,
+    SwapKind, SxBits, Width,
 };
 use crate::opcode as op;
 use crate::opcode::{SLOT_BYTES, Slot};
@@ -72,6 +72,14 @@ fn single(insn: &Insn) -> Result<Slot, EncodeErrorKind> {
             Slot { offset, ..binary(alu_class(width) | operation, dst, src) }
         }
         Insn::Mov { width, dst, src } => binary(alu_class(width) | op::ALU_MOV, dst, src),
+        Insn::AddressCast { dst, src, to } => {
+            let imm = match to {
+                AddressSpace::Program => op::CAST_TO_PROGRAM,
+                AddressSpace::Arena => op::CAST_TO_ARENA,
+            };
+            let offset = op::ADDRESS_CAST;
+            Slot { offset, imm, ..binary(op::CLASS_ALU64 | op::ALU_MOV, dst, Src::Reg(src)) }
+        }
         Insn::MovSx { width: Width::W32, bits: SxBits::B32, .. } => {
             return Err(EncodeErrorKind::SignExtendedWord);
         }

@@ -318,6 +318,15 @@ pub enum Fetch {
     Yes,
 }
 
+/// Where an address means something (clang's `address_space`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AddressSpace {
+    /// 0: the program's own, in which it follows pointers.
+    Program,
+    /// 1: the arena's, as everybody knows it who shares the arena.
+    Arena,
+}
+
 /// Where a legacy packet load takes its offset from.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PacketMode {
@@ -408,6 +417,15 @@ pub enum Insn {
         dst: Reg,
         /// Source.
         src: Src,
+    },
+    /// `dst = src`, a pointer into the arena as it is in another address space (`addr_space_cast`).
+    AddressCast {
+        /// Destination.
+        dst: Reg,
+        /// Source.
+        src: Reg,
+        /// The address space of the result.
+        to: AddressSpace,
     },
     /// `dst = (sN)src`.
     MovSx {

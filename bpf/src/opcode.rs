@@ -31,6 +31,11 @@ pub(crate) const ALU_NEG: u8 = 0x80;
 pub(crate) const ALU_MOV: u8 = 0xb0;
 pub(crate) const ALU_END: u8 = 0xd0;
 
+/// Offset of a register move between address spaces, and its immediates: to, from.
+pub(crate) const ADDRESS_CAST: i16 = 1;
+pub(crate) const CAST_TO_PROGRAM: i32 = 1;
+pub(crate) const CAST_TO_ARENA: i32 = 1 << 16;
+
 pub(crate) const JMP_JA: u8 = 0x00;
 pub(crate) const JMP_CALL: u8 = 0x80;
 pub(crate) const JMP_EXIT: u8 = 0x90;

@@ -13,6 +13,7 @@ impl Insn {
             Self::Alu { .. }
             | Self::Mov { .. }
             | Self::MovSx { .. }
+            | Self::AddressCast { .. }
             | Self::Neg { .. }
             | Self::ByteSwap { .. }
             | Self::LoadImm64 { .. }
@@ -46,6 +47,7 @@ impl Insn {
             Self::Alu { .. }
             | Self::Mov { .. }
             | Self::MovSx { .. }
+            | Self::AddressCast { .. }
             | Self::Neg { .. }
             | Self::ByteSwap { .. }
             | Self::LoadImm64Tail

@@ -187,7 +187,9 @@ fn insn_effects(insn: &Insn) -> (RegSet, RegSet) {
     match *insn {
         Insn::Alu { dst, src, .. } => (src_regs(src).with(dst), RegSet::of(dst)),
         Insn::Mov { dst, src, .. } => (src_regs(src), RegSet::of(dst)),
-        Insn::MovSx { dst, src, .. } => (RegSet::of(src), RegSet::of(dst)),
+        Insn::MovSx { dst, src, .. } | Insn::AddressCast { dst, src, .. } => {
+            (RegSet::of(src), RegSet::of(dst))
+        }
         Insn::Neg { dst, .. } | Insn::ByteSwap { dst, .. } => (RegSet::of(dst), RegSet::of(dst)),
         Insn::LoadImm64 { dst, .. } => (none, RegSet::of(dst)),
         Insn::LoadImm64Tail | Insn::Jump { .. } | Insn::MayGoto { .. } => (none, none),

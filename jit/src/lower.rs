@@ -271,6 +271,7 @@ impl Lowerer<'_> {
             Insn::LoadPacket { size, mode, imm } => self.load_packet(size, mode, imm)?,
             Insn::MayGoto { offset } => self.may_goto(offset)?,
             Insn::Call { target } => self.call(target)?,
+            Insn::AddressCast { .. } => return self.unsupported("a pointer into an arena"),
             Insn::CallReg { .. } => return self.unsupported("an indirect call"),
             Insn::Exit => self.exit(exit),
         }

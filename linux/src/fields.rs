@@ -19,6 +19,10 @@ pub(crate) struct Fields {
     wider: HashMap<(String, String), String>,
     /// Operations that programs cannot provide, by table and member.
     unsupported: HashSet<(String, String)>,
+    /// Operations that may sleep, by table and member.
+    sleepable: HashSet<(String, String)>,
+    /// Helpers that an operation may not call though its program type may, by table, member and helper.
+    denied: HashSet<(String, String, String)>,
 }
 
 impl Fields {
@@ -44,6 +48,12 @@ impl Fields {
                 }
                 ["unsupported", ops, ref members @ ..] => {
                     rules.unsupported.extend(members.iter().map(|member| (own(ops), own(member))));
+                }
+                ["sleepable", ops, ref members @ ..] => {
+                    rules.sleepable.extend(members.iter().map(|member| (own(ops), own(member))));
+                }
+                ["without", ops, member, ref helpers @ ..] => {
+                    rules.denied.extend(helpers.iter().map(|helper| (own(ops), own(member), own(helper))));
                 }
                 _ => return Err(line.wrong("expected a rule")),
             }
@@ -71,5 +81,15 @@ impl Fields {
     /// Whether programs can provide an operation.
     pub(crate) fn supports(&self, ops: &str, member: &str) -> bool {
         !self.unsupported.contains(&(ops.to_owned(), member.to_owned()))
+    }
+
+    /// Whether programs that sleep may provide an operation.
+    pub(crate) fn may_sleep(&self, ops: &str, member: &str) -> bool {
+        self.sleepable.contains(&(ops.to_owned(), member.to_owned()))
+    }
+
+    /// Whether an operation may not call a helper.
+    pub(crate) fn denies(&self, ops: &str, member: &str, helper: &str) -> bool {
+        self.denied.contains(&(ops.to_owned(), member.to_owned(), helper.to_owned()))
     }
 }

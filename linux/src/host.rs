@@ -5,19 +5,21 @@ use std::sync::Arc;
 use opswap_bpf::btf::Signedness;
 use opswap_bpf::insn::Size;
 use opswap_bpf::map::{MapKind, SpecialField};
+use opswap_bpf::program::{License, LoadFlags};
 use opswap_bpf::proto::{
     ArgKind, ContextLayout, Demand, FieldPolicy, MemAccess, PacketRules, RecordProto, RetKind, RetTrust,
-    ReturnRule,
+    ReturnRule, Sleepable,
 };
 use opswap_bpf::{
-    Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, KfuncProto, ProgramKind, RecordId, TypeRef,
+    Btf, BtfId, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, KfuncProto, Program, ProgramKind,
+    RecordId, TypeRef,
 };
 use opswap_verifier::host::{Host, Policy, Unavailable};
 
 use crate::contexts::Contexts;
 use crate::fields::Fields;
 use crate::helpers::Helpers;
-use crate::kfuncs::Kfuncs;
+use crate::kfuncs::{Caller, Kfuncs};
 use crate::programs::{ContextSource, ProgramType, Programs, Prototype, ReturnSource};
 use crate::prototypes::{self, Shape};
 use crate::store::Store;
@@ -181,7 +183,19 @@ impl Host for Linux {
             return Err(Unavailable::Unknown);
         }
         let (program, _) = self.program_type(kind).ok_or(Unavailable::WrongProgramKind)?;
-        self.kfuncs.proto(&self.btf, id, &program.hook)
+        let css_task = match program.context {
+            ContextSource::Prototype(Prototype::SecurityHook | Prototype::Iterator) => Sleepable::Yes,
+            ContextSource::Prototype(_) | ContextSource::Layout(..) | ContextSource::Memory(_) => {
+                program.sleepable
+            }
+        };
+        let caller = Caller {
+            hook: &program.hook,
+            contexts: program.context_types,
+            kernel_context: program.kernel_context,
+            css_task,
+        };
+        self.kfuncs.proto(&self.btf, id, caller)
     }
 
     fn helper(&self, id: HelperId, kind: &ProgramKind) -> Result<&HelperProto, Unavailable> {
@@ -190,6 +204,12 @@ impl Host for Linux {
             return Err(Unavailable::WrongTarget);
         }
         let form = program.helpers.get(&id).and_then(|&form| self.helpers.form(form));
+        if let (ProgramKind::StructOps { ops, op }, Some(form)) = (kind, form)
+            && let Some(member) = prototypes::operation_name(&self.btf, ops, *op)
+            && self.fields.denies(ops, member, &form.name)
+        {
+            return Err(Unavailable::WrongProgramKind);
+        }
         form.ok_or(if self.helpers.exists(id) { Unavailable::WrongProgramKind } else { Unavailable::Unknown })
     }
 
@@ -212,6 +232,10 @@ impl Host for Linux {
         forms.find(|proto| proto.id == id).map(|proto| proto.name.as_str())
     }
 
+    fn kfunc_name(&self, id: KfuncId) -> Option<&str> {
+        self.btf.func(BtfId(id.0)).map(|func| func.name.as_str())
+    }
+
     fn stored(&self, kind: MapKind) -> Option<&ArgKind> {
         matches!(kind, MapKind::Sockmap | MapKind::Sockhash).then_some(&self.any_socket)
     }
@@ -230,14 +254,31 @@ impl Host for Linux {
         self.btf.find_struct(crate::types::map_object(kind)).map(TypeRef::host)
     }
 
-    fn no_entry(&self, kind: &ProgramKind) -> Option<String> {
-        let (program, target) = self.program_type(kind)?;
-        let hook = matches!(program.context, ContextSource::Prototype(Prototype::SecurityHook));
+    fn refuses(&self, program: &Program) -> Option<String> {
+        if let ProgramKind::StructOps { ops, op } = &program.kind {
+            if program.license != License::Gpl {
+                return Some("struct ops programs must have a GPL compatible license".to_owned());
+            }
+            let member = prototypes::operation_name(&self.btf, ops, *op)?;
+            let sleeps = program.flags.contains(LoadFlags::SLEEPABLE);
+            return (sleeps && !self.fields.may_sleep(ops, member))
+                .then(|| format!("attach to unsupported member {member} of struct {ops}"));
+        }
+        let (found, target) = self.program_type(&program.kind)?;
+        let hook = matches!(found.context, ContextSource::Prototype(Prototype::SecurityHook));
         if !hook || !prototypes::is_disabled(&target) {
             return None;
         }
         let id = self.btf.find_func(&format!("bpf_lsm_{target}")).map_or(0, |id| id.0);
         Some(format!("attach_btf_id {id} points to disabled hook"))
+    }
+
+    fn sleepable(&self, program: &Program, entry: &EntryProto) -> Sleepable {
+        let operation = matches!(program.kind, ProgramKind::StructOps { .. });
+        if operation && program.flags.contains(LoadFlags::SLEEPABLE) {
+            return Sleepable::Yes;
+        }
+        entry.sleepable
     }
 
     fn is_context_type(&self, kind: &ProgramKind, name: &str) -> bool {

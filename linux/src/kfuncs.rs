@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use opswap_bpf::btf::Param;
+use opswap_bpf::btf::{Param, Signedness};
+use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
     Allocation, ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, DynptrMemory, FieldKind, Intrinsic, IrqClass,
     IrqRole, IterRole, MemAccess, MemInit, MemSize, NodeUse, Nullness, RetKind, RetProto, RetTrust, SizeRule,
+    Sleepable,
 };
 use opswap_bpf::{Btf, BtfId, KfuncFlags, KfuncId, KfuncProto, TypeRef};
 use opswap_verifier::host::Unavailable;
@@ -15,6 +17,10 @@ use crate::table::{TableError, lines};
 use crate::types::{Kind, kind};
 
 const TABLE: &str = "kfuncs.txt";
+/// Functions that see a pointer as another type, or hand out one that must be cast.
+const CASTS: [&str; 3] = ["bpf_cast_to_kern_ctx", "bpf_rdonly_cast", "bpf_arena_alloc_pages"];
+/// Why a program may not iterate over the tasks of a control group.
+const CSS_TASK: &str = "css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs";
 
 #[derive(Clone, Debug)]
 struct Row {
@@ -26,8 +32,21 @@ struct Row {
 #[derive(Debug)]
 pub(crate) struct Kfuncs {
     rows: HashMap<String, Row>,
-    /// Prototypes that were asked for; `None` for those that programs cannot call.
-    protos: Store<KfuncId, Option<KfuncProto>>,
+    /// Prototypes that were asked for, by the context of those who asked; `None` for those that programs cannot call.
+    protos: Store<(KfuncId, &'static str), Option<KfuncProto>>,
+}
+
+/// The program that calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller<'a> {
+    /// Which kfunc sets apply besides the common one.
+    pub(crate) hook: &'a str,
+    /// Names of the context's type in C.
+    pub(crate) contexts: &'static [&'static str],
+    /// Name of the kernel's own type of the context; empty when it has none.
+    pub(crate) kernel_context: &'static str,
+    /// Whether it may iterate over the tasks of a control group: these are under a lock that interrupts take, too.
+    pub(crate) css_task: Sleepable,
 }
 
 impl Kfuncs {
@@ -56,17 +75,29 @@ impl Kfuncs {
         btf.find_func(name).map(|id| KfuncId(id.0))
     }
 
-    /// The prototype, if programs with this hook may call it.
-    pub(crate) fn proto(&self, btf: &Btf, id: KfuncId, hook: &str) -> Result<&KfuncProto, Unavailable> {
+    /// The prototype, if this program may call it.
+    pub(crate) fn proto(
+        &self,
+        btf: &Btf,
+        id: KfuncId,
+        caller: Caller<'_>,
+    ) -> Result<&KfuncProto, Unavailable> {
         let func = btf.func(BtfId(id.0)).ok_or(Unavailable::Unknown)?;
         let row = self.rows.get(&func.name).ok_or(Unavailable::WrongProgramKind)?;
-        if !row.hooks.iter().any(|allowed| allowed == "common" || hook.split(',').any(|hook| hook == allowed))
-        {
+        let granted = |hook: &String| hook == "common" || caller.hook.split(',').any(|own| own == hook);
+        if !row.hooks.iter().any(granted) {
             return Err(Unavailable::WrongProgramKind);
         }
-        let known = match self.protos.get(&id) {
+        if func.name == "bpf_iter_css_task_new" && caller.css_task == Sleepable::No {
+            return Err(Unavailable::Because(CSS_TASK));
+        }
+        let key = (id, caller.kernel_context);
+        let known = match self.protos.get(&key) {
             Some(known) => known,
-            None => self.protos.insert(id, Reader { btf, flags: row.flags, name: &func.name }.proto(id)),
+            None => {
+                let reader = Reader { btf, flags: row.flags, name: &func.name, caller };
+                self.protos.insert(key, reader.proto(id))
+            }
         };
         known.as_ref().ok_or(Unavailable::Unknown)
     }
@@ -77,6 +108,7 @@ struct Reader<'a> {
     btf: &'a Btf,
     flags: KfuncFlags,
     name: &'a str,
+    caller: Caller<'a>,
 }
 
 impl Reader<'_> {
@@ -86,7 +118,11 @@ impl Reader<'_> {
         for (at, param) in params.iter().enumerate() {
             args.push(self.argument(at, param, params.get(at + 1))?);
         }
-        let ret = self.result(ret, &args)?;
+        let ret = if CASTS.contains(&self.name) {
+            RetProto { kind: self.cast(&args)?, null: Nullness::NonNull }
+        } else {
+            self.result(ret, &args)?
+        };
         Some(KfuncProto {
             name: self.name.into(),
             args,
@@ -96,6 +132,22 @@ impl Reader<'_> {
             intrinsic: intrinsic(self.name),
             declared_at: None,
         })
+    }
+
+    /// What those functions give.
+    fn cast(&self, args: &[ArgProto]) -> Option<RetKind> {
+        match self.name {
+            "bpf_cast_to_kern_ctx" => {
+                let ty = TypeRef::host(self.btf.find_struct(self.caller.kernel_context)?);
+                Some(RetKind::Object { ty, trust: RetTrust::Trusted })
+            }
+            "bpf_rdonly_cast" => {
+                let at = args.iter().position(|arg| matches!(arg.kind, ArgKind::Const { .. }))?;
+                Some(RetKind::Cast { ty: ArgIdx(u8::try_from(at).ok()?) })
+            }
+            // The address of pages as everybody knows it: a number, until it is cast.
+            _ => Some(RetKind::Scalar { size: Size::DW, signed: Signedness::Unsigned }),
+        }
     }
 
     fn argument(&self, at: usize, param: &Param, next: Option<&Param>) -> Option<ArgProto> {
@@ -108,6 +160,10 @@ impl Reader<'_> {
             ("ign", _) => ArgKind::Ignored,
             ("prog", _) => ArgKind::Implicit,
             ("str", Kind::Pointer { .. }) => ArgKind::Str,
+            ("map", Kind::Pointer { .. }) if takes_any_map(self.name) => {
+                let ty = TypeRef::host(self.btf.find_struct("bpf_map")?);
+                ArgKind::Object { ty, demand: Demand::Trusted }
+            }
             ("map" | "const_map", Kind::Pointer { .. }) => ArgKind::Map { shape: None },
             ("irq_flag", Kind::Pointer { .. }) => self.irq_flag(),
             ("iter", Kind::Pointer { to }) => {
@@ -140,7 +196,14 @@ impl Reader<'_> {
         let iterates = KfuncFlags::ITER_NEW | KfuncFlags::ITER_NEXT | KfuncFlags::ITER_DESTROY;
         match kind(self.btf, target) {
             Kind::Struct { name } => Some(match name {
-                "__sk_buff" | "xdp_md" | "bpf_sock_addr_kern" => ArgKind::Context,
+                _ if self.name == "bpf_cast_to_kern_ctx"
+                    || self.caller.contexts.iter().any(|known| *known == name) =>
+                {
+                    ArgKind::Context
+                }
+                // Where it is not the context, the kernel's own type of it.
+                "__sk_buff" => self.projection("sk_buff", at)?,
+                "xdp_md" => self.projection("xdp_buff", at)?,
                 "bpf_dynptr" | "bpf_dynptr_kern" if suffix == "uninit" => {
                     ArgKind::Dynptr(self.constructed()?)
                 }
@@ -177,6 +240,7 @@ impl Reader<'_> {
             Kind::Void if suffix == "refcounted_kptr" => {
                 Some(ArgKind::Allocated { by: Allocation::Object, demand: Demand::Trusted })
             }
+            Kind::Void if self.name == "bpf_cast_to_kern_ctx" => Some(ArgKind::Context),
             Kind::Function { .. } | Kind::Void => None,
             Kind::Number { .. } | Kind::Pointer { .. } | Kind::Union | Kind::Other => Some(ArgKind::Memory {
                 size: MemSize::Fixed(self.btf.size_of(target)?),
@@ -184,6 +248,11 @@ impl Reader<'_> {
                 init: MemInit::Required,
             }),
         }
+    }
+
+    fn projection(&self, name: &str, at: usize) -> Option<ArgKind> {
+        let ty = TypeRef::host(self.btf.find_struct(name)?);
+        Some(ArgKind::Object { ty, demand: self.demand(at) })
     }
 
     /// What a function makes of an uninitialised dynptr.
@@ -273,7 +342,10 @@ impl Reader<'_> {
             Kind::Function { .. } => None,
             Kind::Number { .. } | Kind::Pointer { .. } | Kind::Union | Kind::Other => Some(RetKind::Memory {
                 size: MemSize::Fixed(self.btf.size_of(target)?),
-                access: MemAccess::Read,
+                access: match self.name {
+                    "bpf_session_cookie" => MemAccess::ReadWrite,
+                    _ => MemAccess::Read,
+                },
                 // An element lies in the iterator itself.
                 tie: self.flags.contains(KfuncFlags::ITER_NEXT).then_some(ArgIdx(0)),
             }),
@@ -306,10 +378,26 @@ fn split_suffix(name: &str) -> (&str, &str) {
     }
 }
 
+/// Whether a function takes maps as objects, too, which iterators over maps give.
+fn takes_any_map(name: &str) -> bool {
+    name.starts_with("bpf_arena_") || name == "bpf_map_sum_elem_count"
+}
+
 fn intrinsic(name: &str) -> Option<Intrinsic> {
     Some(match name {
         "bpf_throw" => Intrinsic::Throw,
         "bpf_wq_set_callback_impl" => Intrinsic::CallLater,
+        "bpf_xdp_pull_data" => Intrinsic::MovesPacket,
+        "bpf_dynptr_copy"
+        | "bpf_dynptr_memset"
+        | "bpf_probe_read_user_dynptr"
+        | "bpf_probe_read_kernel_dynptr"
+        | "bpf_probe_read_user_str_dynptr"
+        | "bpf_probe_read_kernel_str_dynptr"
+        | "bpf_copy_from_user_dynptr"
+        | "bpf_copy_from_user_str_dynptr"
+        | "bpf_copy_from_user_task_dynptr"
+        | "bpf_copy_from_user_task_str_dynptr" => Intrinsic::DynptrWrite,
         "bpf_rcu_read_lock" => Intrinsic::RcuReadLock,
         "bpf_rcu_read_unlock" => Intrinsic::RcuReadUnlock,
         "bpf_preempt_disable" => Intrinsic::PreemptDisable,

@@ -62,6 +62,8 @@ pub(crate) struct ProgramType {
     pub(crate) sleepable: Sleepable,
     /// Names of the context's type in C.
     pub(crate) context_types: &'static [&'static str],
+    /// Name of the kernel's own type of the context; empty when it has none.
+    pub(crate) kernel_context: &'static str,
 }
 
 impl ProgramType {
@@ -94,7 +96,8 @@ impl Programs {
                 packet: PacketRules { direct: direct(&line, packet)?, legacy: LegacyLoads::Refused },
                 hook: hook.to_owned(),
                 sleepable: Sleepable::No,
-                context_types: context_types(context),
+                context_types: context_types(context).0,
+                kernel_context: context_types(context).1,
             };
             for word in words.split_whitespace() {
                 match word {
@@ -145,27 +148,29 @@ fn context_source(line: &Line<'_>, contexts: &Contexts, word: &str) -> Result<Co
     }
 }
 
-/// The types that C programs declare as their context, by the layout's name (uapi `linux/bpf.h`).
-fn context_types(layout: &str) -> &'static [&'static str] {
-    const TYPES: [(&str, &[&str]); 16] = [
-        ("skb_", &["__sk_buff", "sk_buff"]),
-        ("xdp", &["xdp_md"]),
-        ("sk_msg", &["sk_msg_md"]),
-        ("sk_reuseport", &["sk_reuseport_md"]),
-        ("sk_lookup", &["bpf_sk_lookup"]),
-        ("sock_addr_", &["bpf_sock_addr"]),
-        ("sock_ops", &["bpf_sock_ops"]),
-        ("sock_create", &["bpf_sock"]),
-        ("sock_post_bind", &["bpf_sock"]),
-        ("sockopt_", &["bpf_sockopt"]),
-        ("cgroup_device", &["bpf_cgroup_dev_ctx"]),
-        ("cgroup_sysctl", &["bpf_sysctl"]),
-        ("netfilter", &["bpf_nf_ctx"]),
-        ("pt_regs", &["bpf_user_pt_regs_t", "pt_regs"]),
-        ("perf_event", &["bpf_perf_event_data"]),
-        ("raw_tp", &["bpf_raw_tracepoint_args"]),
+/// The types that C programs declare as their context, by the layout's name (uapi `linux/bpf.h`), and the kernel's own.
+fn context_types(layout: &str) -> (&'static [&'static str], &'static str) {
+    const TYPES: [(&str, &[&str], &str); 17] = [
+        ("skb_flow_dissector", &["__sk_buff"], "bpf_flow_dissector"),
+        ("skb_", &["__sk_buff", "sk_buff"], "sk_buff"),
+        ("xdp", &["xdp_md"], "xdp_buff"),
+        ("sk_msg", &["sk_msg_md"], "sk_msg"),
+        ("sk_reuseport", &["sk_reuseport_md"], "sk_reuseport_kern"),
+        ("sk_lookup", &["bpf_sk_lookup"], "bpf_sk_lookup_kern"),
+        ("sock_addr_", &["bpf_sock_addr"], "bpf_sock_addr_kern"),
+        ("sock_ops", &["bpf_sock_ops"], "bpf_sock_ops_kern"),
+        ("sock_create", &["bpf_sock"], "sock"),
+        ("sock_post_bind", &["bpf_sock"], "sock"),
+        ("sockopt_", &["bpf_sockopt"], "bpf_sockopt_kern"),
+        ("cgroup_device", &["bpf_cgroup_dev_ctx"], "bpf_cgroup_dev_ctx"),
+        ("cgroup_sysctl", &["bpf_sysctl"], "bpf_sysctl_kern"),
+        ("netfilter", &["bpf_nf_ctx"], "bpf_nf_ctx"),
+        ("pt_regs", &["bpf_user_pt_regs_t", "pt_regs"], "pt_regs"),
+        ("perf_event", &["bpf_perf_event_data"], "bpf_perf_event_data_kern"),
+        ("raw_tp", &["bpf_raw_tracepoint_args"], ""),
     ];
-    TYPES.iter().find(|(front, _)| layout.starts_with(front)).map_or(&[], |(_, names)| names)
+    let found = TYPES.iter().find(|(front, ..)| layout.starts_with(front));
+    found.map_or((&[], ""), |&(_, names, kernel)| (names, kernel))
 }
 
 fn return_source(line: &Line<'_>, word: &str) -> Result<ReturnSource, TableError> {

@@ -27,6 +27,17 @@ const DISABLED_HOOKS: [&str; 9] = [
     "ismaclabel",
 ];
 
+/// Hooks whose arguments are being taken down or are not made up yet: programs may only look.
+const UNTRUSTED_HOOKS: [&str; 7] = [
+    "bpf_map_free",
+    "bpf_prog_free",
+    "file_alloc_security",
+    "file_free_security",
+    "sk_alloc_security",
+    "sk_free_security",
+    "task_free",
+];
+
 /// Whether no program may be attached to a hook that exists.
 pub(crate) fn is_disabled(hook: &str) -> bool {
     DISABLED_HOOKS.contains(&hook)
@@ -63,7 +74,9 @@ pub(crate) fn shape(btf: &Btf, prototype: Prototype, name: &str) -> Option<Shape
         Prototype::SecurityHook if DISABLED_HOOKS.contains(&name) => None,
         Prototype::SecurityHook => {
             let (ret, params) = btf.func_proto(btf.find_func(&format!("bpf_lsm_{name}"))?)?;
-            let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::ByName };
+            let untrusted = UNTRUSTED_HOOKS.contains(&name);
+            let demand = if untrusted { Demand::Untrusted } else { Demand::Trusted };
+            let slots = Slots { btf, demand, null: Nulls::ByName };
             Some(Shape { args: slots.args(params)?, ret: hook_return(btf, name, ret) })
         }
         Prototype::Iterator => {
@@ -75,19 +88,28 @@ pub(crate) fn shape(btf: &Btf, prototype: Prototype, name: &str) -> Option<Shape
     }
 }
 
+/// The functions of the table `ops`, in their order: name, result, parameters.
+fn functions<'b>(btf: &'b Btf, ops: &str) -> impl Iterator<Item = (&'b str, BtfId, &'b [Param])> + use<'b> {
+    let members = btf.find_struct(ops).and_then(|ops| btf.members(ops)).unwrap_or_default();
+    members.iter().filter_map(move |member| {
+        let proto = btf.pointee(btf.skip_modifiers(member.ty))?;
+        proto_of(btf, proto).map(|(ret, params)| (member.name.as_str(), ret, params))
+    })
+}
+
+/// The name of operation number `op` of the table `ops`.
+pub(crate) fn operation_name<'b>(btf: &'b Btf, ops: &str, op: OpIdx) -> Option<&'b str> {
+    functions(btf, ops).nth(op.index()).map(|(name, ..)| name)
+}
+
 /// The shape of operation number `op` of the table `ops`.
 pub(crate) fn operation(btf: &Btf, fields: &Fields, ops: &str, op: OpIdx) -> Option<(String, Shape)> {
-    let members = btf.members(btf.find_struct(ops)?)?;
-    let mut functions = members.iter().filter_map(|member| {
-        let proto = btf.pointee(btf.skip_modifiers(member.ty))?;
-        proto_of(btf, proto).map(|found| (member, found))
-    });
-    let (member, (ret, params)) = functions.nth(op.index())?;
-    if !fields.supports(ops, &member.name) {
+    let (name, ret, params) = functions(btf, ops).nth(op.index())?;
+    if !fields.supports(ops, name) {
         return None;
     }
     // A stub with the same prototype may name its parameters more exactly (`…__nullable`).
-    let stub = btf.find_func(&format!("{ops}__{}", member.name)).and_then(|func| btf.func_proto(func));
+    let stub = btf.find_func(&format!("{ops}__{name}")).and_then(|func| btf.func_proto(func));
     let params = stub.map_or(params, |(_, params)| params);
     let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::ByName };
     let ret = if is_void(btf, ret) { ReturnRule::Void } else { any() };
@@ -99,7 +121,7 @@ pub(crate) fn operation(btf: &Btf, fields: &Fields, ops: &str, op: OpIdx) -> Opt
             *ty = TypeRef::host(wider);
         }
     }
-    Some((format!("{ops}::{}", member.name), Shape { args, ret }))
+    Some((format!("{ops}::{name}"), Shape { args, ret }))
 }
 
 fn any() -> ReturnRule {

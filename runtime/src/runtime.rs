@@ -238,6 +238,10 @@ impl Host for Policy {
         self.application.helper_name(id)
     }
 
+    fn refuses(&self, program: &opswap_bpf::Program) -> Option<String> {
+        self.application.refuses(program)
+    }
+
     fn stored(&self, kind: MapKind) -> Option<&ArgKind> {
         self.application.stored(kind)
     }

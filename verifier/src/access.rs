@@ -29,7 +29,7 @@ use opswap_bpf::proto::{MemAccess, Nullness};
 use opswap_bpf::{MapId, TypeRef};
 
 use crate::domain::Scalar;
-use crate::host::PointerLeaks;
+use crate::host::{PointerLeaks, UntrustedReads};
 use crate::reject::{Direction, Reason};
 use crate::state::{Pointer, RegState, Region, VerifierState};
 use crate::subject::Subject;
@@ -120,7 +120,13 @@ pub(crate) fn check_read(
             }
             object::check_read(subject, state, pointer, ty, place, extend)
         }
-        Region::Func(_) | Region::PacketEnd | Region::Dynptr(_) => Err(opaque(place, pointer)),
+        Region::Probed if subject.policy.untrusted_reads == UntrustedReads::Probed => {
+            Ok(number(place.size, extend))
+        }
+        Region::Arena => Ok(number(place.size, extend)),
+        Region::Func(_) | Region::PacketEnd | Region::Dynptr(_) | Region::Probed => {
+            Err(opaque(place, pointer))
+        }
     }
 }
 
@@ -154,9 +160,10 @@ pub(crate) fn check_write(
             packet::check_writable(subject)?;
             packet::check(pointer, place, range)?;
         }
-        Region::Record { .. } => {
+        Region::Record { .. } | Region::Probed => {
             return Err(Reason::WriteToReadOnly { reg: place.base, kind: pointer.kernel_name() });
         }
+        Region::Arena => {}
         Region::Context => context::check_write(subject, pointer, place)?,
         Region::MapValue(map) => {
             if map::check_write(subject, pointer, map, (place, alignment), stored)? == map::Holds::Kptr {
@@ -226,7 +233,7 @@ impl Pointer {
         match self.to {
             Region::Context => "ctx",
             Region::MapValue(_) | Region::MapKey(_) | Region::MapPtr(_) => "map",
-            Region::Memory { .. } => "mem",
+            Region::Memory { .. } | Region::Probed | Region::Arena => "mem",
             Region::Object(_) | Region::Allocated(_) => "object",
             Region::Packet { .. } | Region::PacketEnd => "pkt",
             Region::Record { .. } => "object",

@@ -68,6 +68,7 @@ pub(crate) fn successors(insn: &Insn, at: InsnIdx) -> Successors {
         Insn::Alu { .. }
         | Insn::Mov { .. }
         | Insn::MovSx { .. }
+        | Insn::AddressCast { .. }
         | Insn::Neg { .. }
         | Insn::ByteSwap { .. }
         | Insn::LoadImm64 { .. }

@@ -2,10 +2,10 @@
 
 use opswap_bpf::EntryProto;
 use opswap_bpf::insn::Reg;
-use opswap_bpf::proto::{ArgKind, ArgProto, ContextLayout, ContextValue, Demand, MemSize};
+use opswap_bpf::proto::{ArgKind, ArgProto, ContextLayout, ContextValue, Demand, DynptrMemory, MemSize};
 
 use crate::globals::Global;
-use crate::state::{Pointer, RefKind, RegState, Region, VerifierState};
+use crate::state::{Pointer, RefKind, RegState, Region, Trust, VerifierState};
 
 /// The entry's state: the context in `R1`, and what its arguments bring along.
 pub(crate) fn state(entry: &EntryProto) -> VerifierState {
@@ -46,7 +46,12 @@ pub(crate) fn state_of_global(entry: &EntryProto, global: &Global) -> VerifierSt
         }
     }
     for (reg, arg) in Reg::ARGS.into_iter().zip(global.args.iter().flatten()) {
-        let given = state.identified(given(arg));
+        let mut given = state.identified(given(arg));
+        if let RegState::Pointer(pointer @ Pointer { to: Region::Dynptr(_), .. }) = given {
+            // The caller's, for as long as the function runs.
+            let id = state.begin(RefKind::Lent, global.start);
+            given = RegState::Pointer(pointer.held(Trust::Borrowed(id)));
+        }
         state.set(reg, given);
     }
     state
@@ -62,7 +67,14 @@ fn given(arg: &ArgProto) -> RegState {
         ArgKind::Memory { size: MemSize::Fixed(size), access, .. } => {
             pointer(Region::Memory { size, access })
         }
+        ArgKind::Object { ty, demand: Demand::Untrusted } => {
+            RegState::Pointer(Pointer::new(Region::Object(ty)).held(Trust::Untrusted))
+        }
         ArgKind::Object { ty, .. } => pointer(Region::Object(ty)),
+        ArgKind::Any => RegState::Pointer(Pointer::new(Region::Probed).held(Trust::Untrusted)),
+        ArgKind::Arena => RegState::arena(),
+        // Of whatever memory: slices end with the packet, which it may be.
+        ArgKind::Dynptr(_) => pointer(Region::Dynptr(DynptrMemory::Skb)),
         _ => RegState::NotInit,
     }
 }

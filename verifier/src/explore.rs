@@ -465,7 +465,9 @@ impl<'a, 'o> Explorer<'a, 'o> {
         let kind = match pointer.to {
             Region::Context => Followed::Context,
             Region::Record { id, .. } => Followed::Record(id),
-            Region::Object(_) | Region::MapPtr(_) | Region::Allocated(_) => Followed::Object,
+            Region::Object(_) | Region::MapPtr(_) | Region::Allocated(_) | Region::Probed | Region::Arena => {
+                Followed::Object
+            }
             Region::Stack(_)
             | Region::MapValue(_)
             | Region::MapKey(_)
@@ -480,7 +482,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
                 Followed::Record(_) => Access::Refused,
                 Followed::Object if pointer.trust == Trust::Untrusted => Access::Refused,
                 // What the host says of its maps holds for Linux's.
-                Followed::Object if matches!(pointer.to, Region::MapPtr(_)) => Access::Refused,
+                Followed::Object if !matches!(pointer.to, Region::Object(_)) => Access::Refused,
                 Followed::Context if *access == Access::Plain => Access::Context,
                 Followed::Context | Followed::Object | Followed::Memory => *access,
             };

@@ -1,8 +1,10 @@
 //! [`Host`]: what the verifier asks of the application, or of Linux. Contracts and layouts, never addresses.
 
 use opswap_bpf::map::{MapKind, SpecialField};
-use opswap_bpf::proto::{ArgKind, FieldPolicy, KfuncProto, PacketRules, RecordProto, RetKind};
-use opswap_bpf::{Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, ProgramKind, RecordId, TypeRef};
+use opswap_bpf::proto::{ArgKind, FieldPolicy, KfuncProto, PacketRules, RecordProto, RetKind, Sleepable};
+use opswap_bpf::{
+    Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, Program, ProgramKind, RecordId, TypeRef,
+};
 
 /// Why a function that exists may not be called from a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +17,8 @@ pub enum Unavailable {
     WrongTarget,
     /// Only from a program with a GPL-compatible licence.
     NeedsGpl,
+    /// For this reason, in the host's own words.
+    Because(&'static str),
 }
 
 /// Whether programs may turn addresses into numbers: return them, store them where others look, compute with them.
@@ -130,16 +134,28 @@ pub trait Host {
         None
     }
 
+    /// The name of a kfunc that exists, for messages.
+    fn kfunc_name(&self, id: KfuncId) -> Option<&str> {
+        let _ = id;
+        None
+    }
+
     /// The type of the object that a map of this kind is: what lies behind a pointer to the map itself. Most hosts let nobody look.
     fn map_object(&self, kind: MapKind) -> Option<TypeRef> {
         let _ = kind;
         None
     }
 
-    /// Why there is no entry of this kind, in the host's own words.
-    fn no_entry(&self, kind: &ProgramKind) -> Option<String> {
-        let _ = kind;
+    /// Why a program is refused before it is walked, in the host's own words: its hook is disabled, its licence does not do.
+    fn refuses(&self, program: &Program) -> Option<String> {
+        let _ = program;
         None
+    }
+
+    /// Whether a program may sleep, where that does not follow from the entry alone.
+    fn sleepable(&self, program: &Program, entry: &EntryProto) -> Sleepable {
+        let _ = program;
+        entry.sleepable
     }
 
     /// What maps of this kind store, where that is not plain bytes: as an argument of an update, and as the result of a

@@ -118,16 +118,15 @@ fn prove(
         let scene = Box::new(Scene::of(program, at, &reason));
         Rejection { at, reason, scene }
     };
+    if let Some(why) = host.refuses(program) {
+        return (Err(refuse((InsnIdx(0), Reason::NoEntry { why }))), Stats::default());
+    }
     let Some(entry) = host.entry(&program.kind) else {
         let what = match &program.kind {
             ProgramKind::StructOps { ops, op } => format!("member {op} of struct {ops}"),
             ProgramKind::Named(name) => format!("program type {name}"),
         };
-        let reason = match host.no_entry(&program.kind) {
-            Some(why) => Reason::NoEntry { why },
-            None => Reason::UnknownEntry { what },
-        };
-        return (Err(refuse((InsnIdx(0), reason))), Stats::default());
+        return (Err(refuse((InsnIdx(0), Reason::UnknownEntry { what }))), Stats::default());
     };
     let limits = &limits.expressible();
     let mut cfg = match Cfg::build(program, limits) {
@@ -137,7 +136,7 @@ fn prove(
     cfg.mark_iterators(program, host);
     let globals = Globals::read(program, host, &cfg);
     let liveness = Liveness::analyse(program, &globals);
-    let (policy, sleepable) = (host.policy(), entry.sleepable);
+    let (policy, sleepable) = (host.policy(), host.sleepable(program, entry));
     let structs = structs::Structs::default();
     let subject =
         Subject { program, host, entry, cfg: &cfg, globals: &globals, limits, policy, sleepable, structs };

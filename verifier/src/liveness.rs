@@ -86,7 +86,7 @@ fn effect(insn: &Insn) -> Effect {
     let (reads, writes) = match insn {
         Insn::Alu { dst, src, .. } => (of(dst).union(src_reg(*src)), of(dst)),
         Insn::Mov { dst, src, .. } => (src_reg(*src), of(dst)),
-        Insn::MovSx { dst, src, .. } => (of(src), of(dst)),
+        Insn::MovSx { dst, src, .. } | Insn::AddressCast { dst, src, .. } => (of(src), of(dst)),
         Insn::Neg { dst, .. } | Insn::ByteSwap { dst, .. } => (of(dst), of(dst)),
         Insn::LoadImm64 { dst, .. } => (none, of(dst)),
         Insn::LoadImm64Tail | Insn::Jump { .. } | Insn::MayGoto { .. } => (none, none),

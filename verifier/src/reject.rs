@@ -5,6 +5,7 @@
 //! | `reason` | [`Reason`]: every cause with its code, category, errno and advice, as one table |
 //! | `fields` | what is wrong with uses of locks, timers and kptrs |
 //! | `prototype` | what is wrong with the prototype of a global function |
+//! | `cause` | what is known of a cause without a program |
 //! | `about` | the register or reference that a cause is about |
 //! | `examples` | for each cause a refused and a repaired program |
 //! | `wording` | the classic one-line text of every cause |
@@ -12,6 +13,7 @@
 //! `Display` writes the classic line; `{:#}` writes the whole report (`crate::report`).
 
 mod about;
+mod cause;
 mod examples;
 mod exceptions;
 mod fields;
@@ -25,11 +27,12 @@ use std::fmt;
 
 use opswap_bpf::InsnIdx;
 
+pub use cause::Cause;
 pub use examples::{Example, declarations, example, examples};
 pub use exceptions::ExceptionFault;
 pub use fields::{FieldFault, GraphFault, KptrFault, LockFault};
 pub use prototype::{PrototypeFault, Untyped};
-pub use reason::{CAUSES, Cause, Reason};
+pub use reason::{CAUSES, Reason};
 
 use crate::history::Event;
 use crate::report::Scene;

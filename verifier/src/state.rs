@@ -44,6 +44,8 @@ pub struct Frame {
     pub return_to: Option<InsnIdx>,
     /// Who called it.
     pub role: Role,
+    /// How often the loop that it calls the host for (`bpf_loop`) has run its callback.
+    pub rounds: u32,
 }
 
 /// Who called a subprogram.
@@ -72,7 +74,7 @@ impl Frame {
     pub fn new(number: u8, subprog: SubprogId, return_to: Option<InsnIdx>) -> Self {
         let mut regs = [RegState::NotInit; 11];
         regs[Reg::FP.index()] = RegState::Pointer(Pointer::new(Region::Stack(number)));
-        Self { regs, stack: Stack::default(), subprog, return_to, role: Role::Called }
+        Self { regs, stack: Stack::default(), subprog, return_to, role: Role::Called, rounds: 0 }
     }
 
     /// What a register holds.
@@ -221,7 +223,8 @@ impl VerifierState {
     pub fn shared(&mut self, reg: Reg) -> RegState {
         let value = *self.reg(reg);
         let RegState::Scalar(number) = value else { return value };
-        if number.id.is_some() || number.value.as_constant().is_some() {
+        // Constants do not add up: a copy of a moved number begins anew, or moving it again would link it to nothing.
+        if number.id.is_some() && number.id.delta == 0 || number.value.as_constant().is_some() {
             return value;
         }
         let value = RegState::Scalar(Number { id: self.fresh_identity(), ..number });

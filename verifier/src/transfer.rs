@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `alu` | arithmetic and moves, on numbers and pointers |
+//! | `arena` | what is different about memory in the arena |
 //! | `memory` | loads, stores, atomics, 64-bit immediates |
 //! | `branch` | conditional jumps |
 //! | `call` | subprograms that are walked where they are called |
@@ -14,6 +15,7 @@
 //! | `exit` | returns, from a subprogram and from the program |
 
 mod alu;
+mod arena;
 mod branch;
 mod call;
 mod contract;
@@ -89,6 +91,10 @@ pub(crate) fn step(
         | Insn::ByteSwap { .. } => {
             let checked = alu::check(subject, state, insn)?;
             alu::apply(state, checked);
+        }
+        Insn::AddressCast { dst, src, to } => {
+            let value = arena::check_cast(subject, state, *dst, *src, *to)?;
+            state.set(*dst, value);
         }
         Insn::LoadImm64 { dst, imm } => {
             let value = memory::check_immediate(subject, at, *dst, *imm)?;

@@ -112,6 +112,8 @@ fn contains(abstract_value: &RegState, concrete: u64) -> bool {
                 | Region::Allocated(_)
                 | Region::Func(_)
                 | Region::Dynptr(_)
+                | Region::Probed
+                | Region::Arena
                 | Region::Packet { .. }
                 | Region::PacketEnd
                 | Region::Record { .. } => return false,
@@ -133,7 +135,7 @@ fn reads(insn: Insn) -> Vec<Reg> {
     match insn {
         Insn::Alu { dst, src, .. } | Insn::Branch { dst, src, .. } => with(vec![dst], src),
         Insn::Mov { src, .. } => with(Vec::new(), src),
-        Insn::MovSx { src, .. } => vec![src],
+        Insn::MovSx { src, .. } | Insn::AddressCast { src, .. } => vec![src],
         Insn::Neg { dst, .. } | Insn::ByteSwap { dst, .. } => vec![dst],
         Insn::Load { base, .. } | Insn::LoadAcquire { base, .. } => vec![base],
         Insn::Store { base, src, .. } => with(vec![base], src),

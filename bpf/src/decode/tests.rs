@@ -207,8 +207,13 @@ const REFUSED: &[(&str, &str)] = &[
     ("b700080001000000", "insn0: BPF_MOV uses reserved fields: field `offset` is 8, it must be 0"),
     (
         "bf00010000000000",
-        "insn0: BPF_MOV uses reserved fields: field `offset` is 1, it must be 0, 8, 16 or 32",
+        "insn0: BPF_MOV uses reserved fields: field `imm` is 0, it must be 1 or 65536: from address space 1, or to it",
     ),
+    (
+        "bf00020000000000",
+        "insn0: BPF_MOV uses reserved fields: field `offset` is 2, it must be 0, 8, 16 or 32",
+    ),
+    ("bc00010001000000", "insn0: BPF_MOV uses reserved fields: field `imm` is 1, it must be 0"),
     ("bc00200000000000", "insn0: BPF_MOV uses reserved fields: field `offset` is 32, it must be 0, 8 or 16"),
     ("8700000001000000", "insn0: BPF_NEG uses reserved fields: field `imm` is 1, it must be 0"),
     ("8f00000000000000", "insn0: unknown opcode 8f"),

@@ -222,6 +222,7 @@ impl<'a> Machine<'a> {
                 return Ok(Flow::Enter { start: jump(offset)?, return_to: next });
             }
             Insn::Call { target } => return self.call(target, next, regs, calls),
+            Insn::AddressCast { .. } => return Err(TrapKind::Unlinked { insn }),
             Insn::CallReg { reg } => {
                 let address = regs[reg.index()];
                 if let Some(start) = self.function_at(address) {
@@ -304,6 +305,7 @@ impl<'a> Machine<'a> {
             }
             Insn::Alu { .. }
             | Insn::Mov { .. }
+            | Insn::AddressCast { .. }
             | Insn::MovSx { .. }
             | Insn::Neg { .. }
             | Insn::ByteSwap { .. }

@@ -291,6 +291,8 @@ pub enum ArgKind {
     },
     /// The program's context.
     Context,
+    /// A pointer into the program's arena, or a number.
+    Arena,
     /// A dynptr on the stack.
     Dynptr(DynptrKind),
     /// Iterator state on the stack, 8-byte aligned.

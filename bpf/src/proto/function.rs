@@ -103,6 +103,8 @@ pub enum Intrinsic {
     DynptrWrite,
     /// Ends the program from any depth, with its argument as the result or through the program's exception callback (`bpf_throw`).
     Throw,
+    /// May move the packet (`bpf_xdp_pull_data`): pointers into it end.
+    MovesPacket,
 }
 
 bitflags::bitflags! {

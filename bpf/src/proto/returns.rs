@@ -76,6 +76,12 @@ pub enum RetKind {
     },
     /// One more reference to the object in this argument.
     SameAs(ArgIdx),
+    /// The pointer in another argument, seen as untrusted and read-only: as the host's struct whose type id this constant
+    /// argument holds, or as bytes if that is 0 (`bpf_rdonly_cast`).
+    Cast {
+        /// The argument.
+        ty: ArgIdx,
+    },
     /// A pointer to plain memory.
     Memory {
         /// Its size.

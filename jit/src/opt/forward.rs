@@ -197,6 +197,7 @@ impl State {
                 Rewritten::plain(Op::Insn(Insn::MovSx { width, bits, dst, src }))
             }
             Insn::Mov { .. }
+            | Insn::AddressCast { .. }
             | Insn::Neg { .. }
             | Insn::ByteSwap { .. }
             | Insn::LoadImm64 { .. }

@@ -81,6 +81,7 @@ fn insn_result(insn: &Insn, zero: RegSet) -> Option<(Reg, bool)> {
             | AtomicOp::Xor(Fetch::No) => None,
         },
         Insn::MovSx { dst, .. }
+        | Insn::AddressCast { dst, .. }
         | Insn::Neg { dst, .. }
         | Insn::LoadImm64 { dst, .. }
         | Insn::Load { dst, .. } => Some((dst, false)),

@@ -30,6 +30,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Whether the kernel failed before or after its verifier, which has no complaint; nobody says anything about the program.
+    pub(crate) fn unjudged(&self) -> bool {
+        self.expected == "none" && self.verdict == "reject" && self.message.is_empty()
+    }
+
     /// Whether the kernel does what its authors say.
     pub(crate) fn agreed(&self) -> bool {
         self.expected == self.verdict
@@ -133,17 +138,26 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Whether a text contains a message; `{{.*}}` in the message stands for anything.
+/// Whether a line of a text contains a message; `{{.*}}` in the message stands for anything, `{{[0-9]+}}` for a number.
 pub(crate) fn contains(text: &str, message: &str) -> bool {
-    let parts: Vec<&str> = message.split("{{.*}}").collect();
+    let (first, rest) = message.split_once("{{").unwrap_or((message, ""));
     text.lines().any(|line| {
-        let mut rest = line;
-        parts.iter().all(|part| match rest.find(part) {
-            Some(at) => {
-                rest = &rest[at + part.len()..];
-                true
-            }
-            None => false,
-        })
+        let ends = line.match_indices(first).map(|(at, _)| at + first.len());
+        ends.into_iter().any(|end| rest.is_empty() || continues(&line[end..], rest))
     })
+}
+
+/// Whether a text begins with what a pattern stands for and goes on with the rest of the message.
+fn continues(text: &str, pattern: &str) -> bool {
+    let Some((pattern, rest)) = pattern.split_once("}}") else { return false };
+    let (next, more) = rest.split_once("{{").unwrap_or((rest, ""));
+    let goes_on = |at: usize| {
+        let behind = text.get(at..).and_then(|text| text.strip_prefix(next));
+        behind.is_some_and(|behind| more.is_empty() || continues(behind, more))
+    };
+    if pattern == "[0-9]+" {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        return (1..=digits).any(goes_on);
+    }
+    (0..=text.len()).any(goes_on)
 }

@@ -3,7 +3,8 @@
 //! `OPSWAP_VERDICTS=DIR cargo run --release -p opswap-linux --example compare [FILE-PREFIX [PROGRAM]]`
 //!
 //! `DIR` holds object files in `o/`, `verdicts.jsonl` with one row per program (`file`, `prog`, `section`, `flags`, `expected`,
-//! `expected_messages`, `verdict`, `message`, `verify_us`) and the `vmlinux.btf` of the kernel that gave them. Prints every
+//! `expected_messages`, `verdict`, `message`, `verify_us`), the `vmlinux.btf` of the kernel that gave them, and, if `.kconfig`
+//! variables are to have values, its configuration as text in `config` (`zcat /proc/config.gz`). Prints every
 //! disagreement and every expected message that our log lacks, then the counts, then the disagreements as the Markdown table of
 //! `docs/linux-verdicts.md`. With the name of a program: its whole report and log.
 //!
@@ -27,10 +28,36 @@ use opswap_linux::Linux;
 use figures::Figures;
 use judge::{Judged, Ours, Row, chain, judge};
 
+/// The value of a `.kconfig` variable (libbpf: `LINUX_…` are what it finds out itself).
+fn config(values: &str, name: &str) -> Option<u64> {
+    if values.is_empty() {
+        return None;
+    }
+    let known = match name {
+        "LINUX_HAS_SYSCALL_WRAPPER" | "LINUX_HAS_BPF_COOKIE" => Some(1),
+        // The kernel's version stands in the third line: `# Linux/x86 6.18.44 Kernel Configuration`.
+        "LINUX_KERNEL_VERSION" => values.lines().find_map(|line| {
+            let version = line.strip_prefix("# Linux/")?.split(' ').nth(1)?.split('-').next()?;
+            let mut parts = version.split('.').map(|part| part.parse::<u64>().ok());
+            Some(parts.next()?? << 16 | parts.next()?? << 8 | parts.next()??.min(255))
+        }),
+        _ => None,
+    };
+    known.or_else(|| {
+        let line = values.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        match line {
+            "y" => Some(1),
+            "m" => Some(2),
+            number => number.parse().ok(),
+        }
+    })
+}
+
 fn run(dir: &Path, prefix: &str, only: Option<&str>) -> Result<(), String> {
     let read = |path: PathBuf| std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()));
     let btf = Btf::parse(&read(dir.join("vmlinux.btf"))?).map_err(|error| error.to_string())?;
     let linux = Linux::new(Arc::new(btf)).map_err(|error| error.to_string())?;
+    let values = std::fs::read_to_string(dir.join("config")).unwrap_or_default();
     let rows = String::from_utf8(read(dir.join("verdicts.jsonl"))?).map_err(|error| error.to_string())?;
     let mut current: Option<(String, Result<ObjectFile, String>)> = None;
     let mut figures = Figures::new();
@@ -41,7 +68,10 @@ fn run(dir: &Path, prefix: &str, only: Option<&str>) -> Result<(), String> {
         }
         if current.as_ref().is_none_or(|(file, _)| *file != row.file) {
             let bytes = read(dir.join("o").join(&row.file))?;
-            current = Some((row.file.clone(), ObjectFile::parse(&bytes).map_err(|error| chain(&error))));
+            current = Some((
+                row.file.clone(),
+                ObjectFile::parse_with(&bytes, &|name| config(&values, name)).map_err(|error| chain(&error)),
+            ));
         }
         let judged = match current.as_ref().map(|(_, object)| object) {
             Some(Ok(object)) => judge(object, &row, &linux),

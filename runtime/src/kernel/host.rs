@@ -75,6 +75,10 @@ impl Host for Foreign {
         self.0.helper_name(id)
     }
 
+    fn refuses(&self, program: &opswap_bpf::Program) -> Option<String> {
+        self.0.refuses(program)
+    }
+
     fn stored(&self, kind: MapKind) -> Option<&ArgKind> {
         self.0.stored(kind)
     }

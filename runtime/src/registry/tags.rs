@@ -155,6 +155,7 @@ fn kind_text(kind: &ArgKind) -> Option<String> {
             format!("callback {}", args?.join("; "))
         }
         ArgKind::Ignored => "ignored".to_owned(),
+        ArgKind::Arena => "arena".to_owned(),
         ArgKind::Any => "any".to_owned(),
         ArgKind::Record { .. }
         | ArgKind::Reserved
@@ -203,6 +204,7 @@ pub(super) fn ret_tag(ret: &RetProto) -> Option<String> {
         | RetKind::Allocated { .. }
         | RetKind::ElementOf { .. }
         | RetKind::SameAs(_)
+        | RetKind::Cast { .. }
         | RetKind::MapValue => return None,
     };
     if ret.null == Nullness::Nullable {
@@ -321,6 +323,7 @@ fn read_kind(btf: &Btf, ty: BtfId, text: &str, words: &mut Cursor<'_>) -> TagRes
         "iter" => ArgKind::Iter { ty: pointee(btf, ty)?, role: words.one_of(ROLES)? },
         "callback" => ArgKind::Callback { args: read_callback(btf, ty, text)? },
         "ignored" => ArgKind::Ignored,
+        "arena" => ArgKind::Arena,
         "any" => ArgKind::Any,
         found => return Err(format!("tag `{text}`: unknown kind of argument `{found}`")),
     })

@@ -208,6 +208,8 @@ pub(crate) fn check(
         | Region::MapPtr(_)
         | Region::Func(_)
         | Region::Dynptr(_)
+        | Region::Probed
+        | Region::Arena
         | Region::PacketEnd
         | Region::Record { .. } => return Err(wrong()),
     };

@@ -103,6 +103,8 @@ pub(crate) fn check_alignment(
             | Region::Record { .. }
             | Region::Memory { .. }
             | Region::Dynptr(_)
+            | Region::Probed
+            | Region::Arena
             | Region::Func(_) => "",
         },
         var: if packet == 0 { pointer.var_text() } else { format!("{packet}+{}", pointer.var_text()) },

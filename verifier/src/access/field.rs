@@ -144,6 +144,8 @@ pub(super) fn store(
         | Region::Packet { .. }
         | Region::PacketEnd
         | Region::Record { .. }
+        | Region::Probed
+        | Region::Arena
         | Region::Dynptr(_) => false,
     };
     if fits { Ok(()) } else { fail(type_mismatch(subject, from, pointer, ty, kind)) }
@@ -176,6 +178,8 @@ pub(crate) fn type_mismatch(
         | Region::Packet { .. }
         | Region::PacketEnd
         | Region::Record { .. }
+        | Region::Probed
+        | Region::Arena
         | Region::Dynptr(_) => None,
     };
     let name = held.map(|held| type_name(subject, held)).unwrap_or_default();

@@ -80,7 +80,20 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
         };
         let name = btf.name_of(owner);
         let end = offset.checked_add(wanted.size).filter(|end| *end <= size);
-        let Some(end) = end else { return Err(fault(name, ObjectFault::BeyondStruct)) };
+        let Some(end) = end else {
+            match behind(subject, btf, members, offset) {
+                Some(Behind::Number(ty)) => {
+                    let policy =
+                        FieldPolicy { access: FieldAccess::ReadOnly, pointer: PointerPolicy::Untrusted };
+                    return Ok(Found { ty, policy });
+                }
+                Some(Behind::Struct { ty, inside }) => {
+                    (owner, offset, access) = (ty, inside, narrow(access, FieldAccess::ReadOnly));
+                    continue;
+                }
+                None => return Err(fault(name, ObjectFault::BeyondStruct)),
+            }
+        };
         let mut found = None;
         for (index, member) in (0u32..).zip(members) {
             let Some((first, last)) = member_range(btf, member) else { continue };
@@ -138,6 +151,29 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
         offset = inside;
     }
     Err(Reason::NotAStruct { ty })
+}
+
+/// What lies behind the end of a struct: an element of the array without a size that is its last member.
+enum Behind {
+    Number(BtfId),
+    Struct { ty: BtfId, inside: u32 },
+}
+
+/// Only where reads are checked: how many elements there are, no type says.
+fn behind(subject: &Subject<'_>, btf: &Btf, members: &[Member], offset: u32) -> Option<Behind> {
+    if subject.policy.untrusted_reads == UntrustedReads::Refused {
+        return None;
+    }
+    let last = members.last()?;
+    let BtfType::Array(array) = btf.resolve(last.ty) else { return None };
+    let beyond = offset.checked_sub(last.bit_offset / 8).filter(|_| array.count == 0)?;
+    let element = btf.skip_modifiers(array.element);
+    if is_number(btf, element) {
+        return Some(Behind::Number(element));
+    }
+    btf.members(element)?;
+    let size = btf.size_of(element).filter(|size| *size > 0)?;
+    Some(Behind::Struct { ty: element, inside: beyond % size })
 }
 
 /// Whether values of the type are plain numbers.
@@ -287,7 +323,15 @@ pub(crate) fn embedded(
         if at == goal {
             return (offset == 0).then_some(access);
         }
-        let (ty, inside) = if let BtfType::Struct { members, .. } = btf.get(at)? {
+        let found = btf.get(at)?;
+        // Which member of a union is there, authors of C know.
+        let shared = subject.policy.aliasing == Aliasing::Shared;
+        let members = match found {
+            BtfType::Struct { members, .. } => Some(members),
+            BtfType::Union { members, .. } if shared => Some(members),
+            _ => None,
+        };
+        let (ty, inside) = if let Some(members) = members {
             (0u32..).zip(members).find_map(|(index, member)| {
                 let (first, last) = member_range(btf, member)?;
                 if !(first <= offset && offset < last && member.bitfield_bits == 0) {
@@ -297,7 +341,7 @@ pub(crate) fn embedded(
                 access = narrow(access, subject.host.field(owner, index, &subject.program.kind).access);
                 Some((member.ty, offset - first))
             })?
-        } else if let BtfType::Array(array) = btf.get(at)? {
+        } else if let BtfType::Array(array) = found {
             let element = btf.size_of(array.element).filter(|size| *size > 0)?;
             (array.element, offset % element)
         } else {

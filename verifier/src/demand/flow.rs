@@ -198,7 +198,7 @@ fn registers(insn: &Insn, own: &mut Wants, from_stack: &mut bool, to_stack: &mut
                 regs.insert(*src);
             }
         }
-        Insn::LoadImm64 { dst, .. } => {
+        Insn::LoadImm64 { dst, .. } | Insn::AddressCast { dst, .. } => {
             regs.remove(*dst);
         }
         Insn::Load { dst, .. } | Insn::LoadAcquire { dst, .. } => *from_stack = regs.remove(*dst),

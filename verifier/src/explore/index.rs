@@ -135,6 +135,8 @@ fn value(hash: &mut Quick, value: &RegState, exact: bool) {
                 | Region::Allocated(_)
                 | Region::Func(_)
                 | Region::Dynptr(_)
+                | Region::Probed
+                | Region::Arena
                 | Region::PacketEnd
                 | Region::Record { .. }) => other,
             };

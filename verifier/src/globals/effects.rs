@@ -91,9 +91,12 @@ fn of_call(program: &Program, host: &dyn Host, insn: &Insn) -> Effects {
     };
     Effects {
         sleeps: flags.contains(KfuncFlags::SLEEPABLE),
-        // Another program may run, and the call then comes back.
+        // Another program may run, and the call then comes back; a dynptr may reach the packet.
         moves_packet: effects.contains(HelperEffects::CHANGES_PACKET)
-            || intrinsic == Some(Intrinsic::TailCall),
+            || matches!(
+                intrinsic,
+                Some(Intrinsic::TailCall | Intrinsic::DynptrWrite | Intrinsic::MovesPacket)
+            ),
         enters_rcu: intrinsic == Some(Intrinsic::RcuReadLock),
         throws: if intrinsic == Some(Intrinsic::Throw) { Throws::Possibly } else { Throws::Never },
     }

@@ -20,6 +20,8 @@ enum Tag {
     NonNull,
     Nullable,
     Trusted,
+    Untrusted,
+    Arena,
     /// One that this verifier has no rule for.
     Unknown,
 }
@@ -30,6 +32,8 @@ fn tag(text: &str) -> Option<Tag> {
         "nonnull" => Tag::NonNull,
         "nullable" => Tag::Nullable,
         "trusted" => Tag::Trusted,
+        "untrusted" => Tag::Untrusted,
+        "arena" => Tag::Arena,
         _ => Tag::Unknown,
     })
 }
@@ -90,25 +94,62 @@ fn argument(
             .map(|()| (kind, Nullness::NonNull))
             .ok_or_else(|| Untyped::Unsupported { ty: name() });
     };
-    let pointee_name = btf.name_of(btf.skip_modifiers(pointee)).to_owned();
     let is_struct = matches!(btf.resolve(pointee), BtfType::Struct { .. });
+    let only = |tag: Tag| tags.iter().all(|found| *found == tag);
+    let combined = |legal: bool| if legal { Ok(()) } else { Err(Untyped::TagsCombined) };
     if has(Tag::Context) || (is_struct && names(btf, pointee).any(|name| host.is_context_type(kind, name))) {
-        return Ok((ArgKind::Context, Nullness::NonNull));
+        return combined(only(Tag::Context)).map(|()| (ArgKind::Context, Nullness::NonNull));
     }
-    if is_struct && pointee_name == "bpf_dynptr" {
-        return Ok((ArgKind::Dynptr(DynptrKind::Read), Nullness::NonNull));
+    if is_struct && btf.name_of(btf.skip_modifiers(pointee)) == "bpf_dynptr" {
+        return combined(tags.is_empty()).map(|()| (ArgKind::Dynptr(DynptrKind::Read), Nullness::NonNull));
     }
     if has(Tag::Trusted) {
+        combined(!has(Tag::NonNull) && !has(Tag::Untrusted) && !has(Tag::Arena))?;
         let null = if has(Tag::Nullable) { Nullness::Nullable } else { Nullness::NonNull };
-        let essential = pointee_name.split_once("___").map_or(pointee_name.as_str(), |(name, _)| name);
-        let found = host.btf(BtfSpace::Host).and_then(|btf| btf.find_struct(essential));
-        let ty = found.ok_or_else(|| Untyped::NotOfTheHost { ty: pointee_name.clone() })?;
-        return Ok((ArgKind::Object { ty: TypeRef::host(ty), demand: Demand::Trusted }, null));
+        let ty = TypeRef::host(host_struct(btf, pointee, host)?);
+        return Ok((ArgKind::Object { ty, demand: Demand::Trusted }, null));
     }
+    if has(Tag::Untrusted) {
+        combined(only(Tag::Untrusted))?;
+        // Bytes, as far as the function likes: a read may fail.
+        if is_bytes(btf, pointee) {
+            return Ok((ArgKind::Any, Nullness::NonNull));
+        }
+        // Of untrusted objects, what old functions of Linux take without trust cannot be told apart yet.
+        return Err(Untyped::Unsupported { ty: name() });
+    }
+    if has(Tag::Arena) {
+        return match only(Tag::Arena) {
+            true => Ok((ArgKind::Arena, Nullness::NonNull)),
+            false => Err(Untyped::ArenaCombined),
+        };
+    }
+    // Without a tag it may be NULL.
+    combined(!has(Tag::Nullable))?;
     let size = btf.size_of(pointee).ok_or_else(|| Untyped::Unsized { ty: name_of_pointee(btf, pointee) })?;
     let null = if has(Tag::NonNull) { Nullness::NonNull } else { Nullness::Nullable };
     let (access, init) = (MemAccess::ReadWrite, MemInit::Required);
     Ok((ArgKind::Memory { size: MemSize::Fixed(size), access, init }, null))
+}
+
+/// The host's struct with the name of a pointee, a flavour behind `___` aside.
+fn host_struct(btf: &Btf, pointee: BtfId, host: &dyn Host) -> Result<BtfId, Untyped> {
+    let name = btf.name_of(btf.skip_modifiers(pointee));
+    let essential = name.split_once("___").map_or(name, |(name, _)| name);
+    let found = host.btf(BtfSpace::Host).and_then(|btf| btf.find_struct(essential));
+    found.ok_or_else(|| Untyped::NotOfTheHost { ty: name.to_owned() })
+}
+
+/// Whether a type is nothing but bytes: `void`, or a number.
+fn is_bytes(btf: &Btf, ty: BtfId) -> bool {
+    matches!(
+        btf.resolve(ty),
+        BtfType::Void
+            | BtfType::Int(_)
+            | BtfType::Enum { .. }
+            | BtfType::Enum64 { .. }
+            | BtfType::Float { .. }
+    )
 }
 
 /// The names of a type: of the typedefs that lead to it, and its own.

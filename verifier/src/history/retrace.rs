@@ -105,6 +105,7 @@ pub(super) fn written(insn: &Insn) -> Option<Reg> {
         Insn::Alu { dst, .. }
         | Insn::Mov { dst, .. }
         | Insn::MovSx { dst, .. }
+        | Insn::AddressCast { dst, .. }
         | Insn::Neg { dst, .. }
         | Insn::ByteSwap { dst, .. }
         | Insn::LoadImm64 { dst, .. }

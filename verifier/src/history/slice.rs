@@ -168,7 +168,7 @@ fn sources(insn: &Insn) -> [Option<Reg>; 2] {
     match insn {
         Insn::Alu { dst, src, .. } => [Some(*dst), of(src)],
         Insn::Mov { src, .. } => [of(src), None],
-        Insn::MovSx { src, .. } => [Some(*src), None],
+        Insn::MovSx { src, .. } | Insn::AddressCast { src, .. } => [Some(*src), None],
         Insn::Neg { dst, .. } | Insn::ByteSwap { dst, .. } => [Some(*dst), None],
         _ => [None, None],
     }

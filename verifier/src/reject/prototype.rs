@@ -43,4 +43,8 @@ pub enum Untyped {
     },
     /// A tag for pointers on a number.
     TagOnNumber,
+    /// Tags that contradict each other, or the type.
+    TagsCombined,
+    /// The arena's tag beside another.
+    ArenaCombined,
 }

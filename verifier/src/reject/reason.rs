@@ -4,34 +4,12 @@ use opswap_bpf::insn::{AluOp, Reg};
 use opswap_bpf::proto::{FieldAccess, IrqClass};
 use opswap_bpf::{HelperId, InsnIdx, KfuncId, MapId, RefId, SubprogId, TypeRef};
 
+use super::cause::Cause;
 use super::{
     Bounded, Category, ContextFault, Direction, ExceptionFault, FieldFault, GraphFault, KptrFault, LockFault,
     Misplaced, ObjectFault, OnStack, PointerUse, PrototypeFault, ReturnFault, Section, Side, StackUse,
 };
 use crate::host::Unavailable;
-
-/// What is known of a cause without a program: its code, and what it means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cause {
-    /// Name of the cause.
-    pub name: &'static str,
-    /// What kind of safety is at stake.
-    pub category: Category,
-    number: u16,
-    /// Name of the error number that Linux's `bpf()` fails with.
-    pub errno: &'static str,
-    /// What is wrong, in a few words.
-    pub title: &'static str,
-    /// What to do about it.
-    pub hint: &'static str,
-}
-
-impl Cause {
-    /// The stable code (`OSW0103`).
-    pub fn code(&self) -> String {
-        self.category.code(self.number)
-    }
-}
 
 macro_rules! reasons {
     ($(
@@ -351,7 +329,7 @@ reasons! {
     ResultTooLarge { name: String } = Calls 23 EINVAL
         "ask for less";
     /// No kfunc, or not for this program
-    KfuncUnavailable { id: KfuncId, unavailable: Unavailable } = Calls 24 EACCES
+    KfuncUnavailable { id: KfuncId, name: String, unavailable: Unavailable } = Calls 24 EACCES
         "register the function for this kind of program";
     /// No helper, or not for this program
     HelperUnavailable { id: HelperId, name: String, unavailable: Unavailable } = Calls 25 EINVAL

@@ -74,6 +74,7 @@ fn no_helper(f: &mut fmt::Formatter<'_>, id: u32, name: &str, why: Unavailable) 
         Unavailable::NeedsGpl => {
             f.write_str("cannot call GPL-restricted function from non-GPL compatible program")
         }
+        Unavailable::Because(why) => f.write_str(why),
     }
 }
 
@@ -395,14 +396,15 @@ impl Reason {
                 write!(f, "Function {name} has {args} > {limit} args")
             }
             Self::ResultTooLarge { name } => write!(f, "{name} rdonly/rdwr_buf_size exceeds u32 max"),
-            Self::KfuncUnavailable { id, unavailable } => match unavailable {
+            Self::KfuncUnavailable { id, name, unavailable } => match unavailable {
                 Unavailable::Unknown => write!(f, "kernel btf_id {} is not a function", id.0),
                 Unavailable::WrongProgramKind | Unavailable::WrongTarget => {
-                    write!(f, "calling kernel function {} is not allowed", id.0)
+                    write!(f, "calling kernel function {name} is not allowed")
                 }
                 Unavailable::NeedsGpl => {
                     f.write_str("cannot call kernel function from non-GPL compatible program")
                 }
+                Unavailable::Because(why) => f.write_str(why),
             },
             Self::HelperUnavailable { id, name, unavailable } => no_helper(f, id.0, name, *unavailable),
             Self::NotAFunction { arg } => write!(f, "arg{arg} expected pointer to func"),

@@ -41,6 +41,8 @@ fn pointer(subject: &Subject<'_>, pointer: &Pointer) -> String {
         Region::MapValue(id) => format!("a pointer to a value of the map `{}`", map(id)),
         Region::MapKey(id) => format!("a pointer to a key of the map `{}`", map(id)),
         Region::Dynptr(_) => "a dynptr of the host".to_owned(),
+        Region::Probed => "an untrusted pointer to bytes".to_owned(),
+        Region::Arena => "a pointer into the arena".to_owned(),
         Region::Func(_) => "the address of a function".to_owned(),
         Region::Packet { range, .. } => format!("a pointer to at least {range} bytes of packet"),
         Region::PacketEnd => "the end of the packet".to_owned(),

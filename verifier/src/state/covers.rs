@@ -88,6 +88,10 @@ pub(crate) fn covers(
         if old.subprog != new.subprog || old.return_to != new.return_to || old.role != new.role {
             return false;
         }
+        // A loop that has more rounds to go may come to more.
+        if old.rounds > new.rounds {
+            return false;
+        }
         let compared = compared(at);
         if !regs_cover(old, new, compared, &mut ids)
             || !stack_covers(&old.stack, &new.stack, uninit, compared.wants, &mut ids)
@@ -209,6 +213,8 @@ fn regions_cover(old: Region, new: Region) -> bool {
             | Region::PacketEnd
             | Region::Record { .. }
             | Region::Dynptr(_)
+            | Region::Probed
+            | Region::Arena
             | Region::Func(_),
             _,
         ) => old == new,

@@ -7,7 +7,7 @@ use opswap_bpf::insn::Reg;
 use opswap_bpf::proto::Nullness;
 
 use super::objects::{Guard, Iter, ObjectKind, StackObject, in_packet};
-use super::{Frame, RefKind, RegState, Trust, VerifierState};
+use super::{Frame, RefKind, RegState, Region, Trust, VerifierState};
 
 impl VerifierState {
     /// Leaves a subprogram, with what its caller finds in `R0`; the entry's frame stays. What hung on the frame becomes what `gone` says.
@@ -146,11 +146,14 @@ impl VerifierState {
     pub fn end_packet(&mut self, gone: RegState) {
         let objects = self.frames.iter().flat_map(|frame| frame.stack.objects());
         let dynptrs = objects.filter_map(|object| object.kind.as_dynptr());
-        let names: Vec<RefId> =
+        let mut names: Vec<RefId> =
             dynptrs.filter(|dynptr| in_packet(dynptr.memory)).map(|dynptr| dynptr.id).collect();
+        // What a lent dynptr reaches may be the packet, too.
+        names.extend(self.refs.iter().filter(|entry| entry.kind == RefKind::Lent).map(|entry| entry.id));
         self.update(|reg| {
             let pointer = reg.as_pointer()?;
-            let slice = matches!(pointer.trust, Trust::Borrowed(id) if names.contains(&id));
+            let slice = matches!(pointer.trust, Trust::Borrowed(id) if names.contains(&id))
+                && !matches!(pointer.to, Region::Dynptr(_));
             (slice || pointer.to.is_packet()).then_some(gone)
         });
     }

@@ -87,6 +87,10 @@ pub enum Region {
     },
     /// A dynptr of the host, which the program may only read through.
     Dynptr(DynptrMemory),
+    /// Memory that need not be there: bytes anywhere, read through checked reads only.
+    Probed,
+    /// Somewhere in the program's arena: a fault there is the runtime's business, whatever the offset.
+    Arena,
     /// A subprogram, for callbacks.
     Func(SubprogId),
     /// Somewhere in the packet.
@@ -264,6 +268,11 @@ impl RegState {
         Self::scalar(Scalar::constant(value))
     }
 
+    /// Somewhere in the arena.
+    pub fn arena() -> Self {
+        Self::Pointer(Pointer::new(Region::Arena).held(Trust::Untrusted))
+    }
+
     /// The number, if it is one.
     pub fn as_scalar(&self) -> Option<Scalar> {
         match self {
@@ -308,6 +317,8 @@ impl Pointer {
             Region::MapKey(_) => ("", "map_key"),
             Region::Func(_) => ("", "func"),
             Region::Dynptr(_) => ("", "dynptr_ptr"),
+            Region::Probed => ("rdonly_untrusted_", "mem"),
+            Region::Arena => ("", "arena"),
             Region::Packet { from: PacketOrigin::Start, .. } => ("", "pkt"),
             Region::Packet { from: PacketOrigin::Meta, .. } => ("", "pkt_meta"),
             Region::PacketEnd => ("", "pkt_end"),

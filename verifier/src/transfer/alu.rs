@@ -4,7 +4,7 @@ use opswap_bpf::Insn;
 use opswap_bpf::insn::{AluOp, Reg, Src, Width};
 use opswap_bpf::proto::Nullness;
 
-use super::{readable, writable};
+use super::{arena, readable, writable};
 use crate::access::stack::immediate;
 use crate::domain::Scalar;
 use crate::host::PointerLeaks;
@@ -162,6 +162,13 @@ fn check_alu(
     };
     let left = *readable(state, dst)?;
     writable(dst)?;
+    if left.as_pointer().is_some_and(|pointer| pointer.to == Region::Arena) {
+        if arena::is_elsewhere(&right) && subject.policy.leaks == PointerLeaks::Refused {
+            return Err(Reason::PointerWithPointer { reg: dst, op });
+        }
+        // Whatever becomes of it is an offset into the arena again.
+        return Ok(left);
+    }
     match (&left, &right) {
         (RegState::Scalar(left), RegState::Scalar(right)) => {
             let value = Scalar::alu(op, width, &left.value, &right.value);
@@ -233,6 +240,8 @@ fn offset(
         | Region::Allocated(_)
         | Region::Memory { .. }
         | Region::Packet { .. }
+        | Region::Probed
+        | Region::Arena
         | Region::Func(_) => {}
         Region::PacketEnd | Region::Record { .. } | Region::Dynptr(_) => {
             return Err(Reason::PointerArithmetic { reg: dst, kind: kind() });
@@ -263,6 +272,9 @@ fn offset(
         | AluOp::Arsh => return Err(Reason::PointerOperator { reg: dst, op }),
     };
     check_offset(&moved, i64::from(moved.offset), &moved.var)?;
+    if pointer.to == Region::Arena {
+        return Ok(Some(RegState::arena()));
+    }
     Ok(Some(RegState::Pointer(moved)))
 }
 

@@ -14,12 +14,14 @@
 //! | `deeds` | what calls do to these |
 //! | `callback` | subprograms that the callee runs |
 //! | `effect` | what the call ends and what it returns |
+//! | `cast` | pointers that are seen as another type |
 //!
 //! kfuncs and helpers differ in who may call them and in the kernel's wording; everything else is shared.
 
 mod aliasing;
 mod argument;
 pub(super) mod callback;
+mod cast;
 mod deeds;
 mod effect;
 mod field;
@@ -140,7 +142,9 @@ fn touched(
     let mut touched = Touched::default();
     for ((arg, reg), given) in contract.args.iter().zip(registers).zip(arguments) {
         let Some(reg) = *reg else { continue };
-        if !takes_any_number(contract, &arg.kind) {
+        // The number of rounds decides whether there is another.
+        let counts = callback::is_counted(contract) && reg == Reg::R1;
+        if counts || !takes_any_number(contract, &arg.kind) {
             touched.relies(state, reg);
         }
         match given {
@@ -249,7 +253,8 @@ fn check_supported(contract: &Contract<'_>) -> Result<(), Reason> {
             | Intrinsic::SpinUnlock
             | Intrinsic::KptrXchg
             | Intrinsic::CallLater
-            | Intrinsic::Throw,
+            | Intrinsic::Throw
+            | Intrinsic::MovesPacket,
         ) => Ok(()),
         Some(_) => Err(Reason::Unsupported { what: "calls with this meaning" }),
     }

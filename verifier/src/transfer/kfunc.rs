@@ -13,10 +13,10 @@ use crate::subject::Subject;
 
 /// The contract of a kfunc.
 pub(super) fn contract<'a>(subject: &Subject<'a>, id: KfuncId, module: i16) -> Result<Contract<'a>, Reason> {
-    let proto = subject
-        .host
-        .kfunc(id, module, &subject.program.kind)
-        .map_err(|unavailable| Reason::KfuncUnavailable { id, unavailable })?;
+    let proto = subject.host.kfunc(id, module, &subject.program.kind).map_err(|unavailable| {
+        let name = subject.host.kfunc_name(id).map_or_else(|| id.0.to_string(), str::to_owned);
+        Reason::KfuncUnavailable { id, name, unavailable }
+    })?;
     Ok(Contract {
         callee: Callee::Kfunc(id),
         name: &proto.name,
@@ -67,6 +67,7 @@ fn check_ownership(contract: &Contract<'_>) -> Result<(), Reason> {
         | ArgKind::MapKey
         | ArgKind::MapValue { .. }
         | ArgKind::Context
+        | ArgKind::Arena
         | ArgKind::Iter { .. }
         | ArgKind::IrqFlag { .. }
         | ArgKind::Callback { .. }
@@ -84,6 +85,7 @@ fn check_ownership(contract: &Contract<'_>) -> Result<(), Reason> {
         | RetKind::CountOrErrno(_)
         | RetKind::PercpuOf(_)
         | RetKind::KptrOf(_)
+        | RetKind::Cast { .. }
         | RetKind::Memory { .. }
         | RetKind::MapValue => false,
         RetKind::Allocated { .. } | RetKind::ElementOf { .. } | RetKind::SameAs(_) => true,

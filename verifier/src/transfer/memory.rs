@@ -2,16 +2,16 @@
 
 use opswap_bpf::insn::{AtomicOp, Extend, Fetch, Imm64, MapRef, Reg, Size, Src, Width};
 use opswap_bpf::map::MapKind;
-use opswap_bpf::proto::ContextLayout;
-use opswap_bpf::{Insn, InsnIdx, MapId, MapProto};
+use opswap_bpf::proto::{ContextLayout, MemAccess};
+use opswap_bpf::{BtfId, BtfSpace, BtfType, Insn, InsnIdx, MapId, MapProto, TypeRef};
 
-use super::{ended_pointer, readable, writable};
+use super::{arena, ended_pointer, readable, writable};
 use crate::access::field::Stored;
 use crate::access::stack::{apply_write, immediate};
 use crate::access::{Alignment, Place, Write, check_read, check_write};
-use crate::host::{PointerLeaks, UninitStack};
+use crate::host::{PointerLeaks, UninitStack, UntrustedReads};
 use crate::reject::{FieldFault, Reason};
-use crate::state::{Pointer, RegState, Region, VerifierState};
+use crate::state::{Pointer, RegState, Region, Trust, VerifierState};
 use crate::subject::Subject;
 
 /// A legal access.
@@ -36,6 +36,7 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
         Insn::LoadAcquire { size, dst, base, offset } => {
             let place = Place { base, offset, size };
             check_ordered(subject, state, place)?;
+            arena::check_no_order(state, place.base)?;
             check_load(subject, state, place, Extend::Zero, Alignment::Natural, dst)
         }
         Insn::Store { size, base, offset, src } => {
@@ -55,6 +56,7 @@ pub(super) fn check(subject: &Subject<'_>, state: &VerifierState, insn: &Insn) -
             let value = *readable(state, src)?;
             let place = Place { base, offset, size };
             check_ordered(subject, state, place)?;
+            arena::check_no_order(state, place.base)?;
             check_store(subject, state, place, (value, Some(src)), Alignment::Natural)
         }
         Insn::Atomic { op, width, base, offset, src } => {
@@ -133,6 +135,9 @@ fn check_store(
 fn check_ordered(subject: &Subject<'_>, state: &VerifierState, place: Place) -> Result<(), Reason> {
     let buffer = matches!(subject.entry.context, ContextLayout::Buffer { .. });
     match readable(state, place.base)? {
+        RegState::Pointer(pointer) if pointer.to == Region::Probed => {
+            Err(Reason::AtomicTarget { reg: place.base, kind: pointer.kernel_name() })
+        }
         RegState::Pointer(pointer)
             if pointer.to == Region::Context && !buffer || matches!(pointer.to, Region::Packet { .. }) =>
         {
@@ -167,6 +172,7 @@ fn check_atomic(
         writable(dst)?;
     }
     check_ordered(subject, state, place)?;
+    arena::check_atomic(state, place.base, op)?;
     let old = check_read(subject, state, place, Extend::Zero, Alignment::Natural)?;
     let old = match old {
         RegState::Pointer(_) if subject.policy.leaks == PointerLeaks::Allowed => RegState::unknown(),
@@ -198,12 +204,17 @@ pub(super) fn check_immediate(
         Imm64::Value(value) => return Ok(RegState::constant(value)),
         Imm64::Map(map) => {
             let id = linked(map)?;
-            check_fields(subject, dst, id)?;
+            if check_fields(subject, dst, id)?.kind == MapKind::Arena {
+                arena::check_single(subject)?;
+            }
             Pointer::new(Region::MapPtr(id))
         }
         Imm64::MapValue { map, offset } => {
             let id = linked(map)?;
             let proto = check_fields(subject, dst, id)?;
+            if proto.kind == MapKind::Arena {
+                return arena::variable(subject, proto, offset);
+            }
             if proto.kind != MapKind::Array || proto.max_entries != 1 {
                 return Err(Reason::NoDirectValues { map: proto.name.clone() });
             }
@@ -213,7 +224,7 @@ pub(super) fn check_immediate(
             };
             Pointer::new(Region::MapValue(id)).at(inside)
         }
-        Imm64::HostVar { .. } => return Err(Reason::Unsupported { what: "addresses of host variables" }),
+        Imm64::HostVar { id, module } => variable(subject, id, module)?,
         Imm64::Func(offset) => {
             let start = at.jump(offset).ok_or(Reason::CallOutOfRange { offset })?;
             let function = subject.cfg.function_at(start).ok_or(Reason::CallOutOfRange { offset })?;
@@ -237,6 +248,35 @@ fn check_fields<'a>(subject: &Subject<'a>, reg: Reg, id: MapId) -> Result<&'a Ma
         }
     }
     Ok(map)
+}
+
+/// Section of the variables that each CPU has one of.
+const PERCPU: &str = ".data..percpu";
+
+/// The address of a variable of the host, or of one of its functions: to look at, not to follow further. Only where hosts are
+/// looked at through checked reads.
+fn variable(subject: &Subject<'_>, id: BtfId, module: u32) -> Result<Pointer, Reason> {
+    let unsupported = |what| Err(Reason::Unsupported { what });
+    let btf = subject.host.btf(BtfSpace::Host).filter(|_| module == 0);
+    let probed = subject.policy.untrusted_reads == UntrustedReads::Probed;
+    let Some(btf) = btf.filter(|_| probed) else { return unsupported("addresses of host variables") };
+    let bytes = |size| Pointer::new(Region::Memory { size, access: MemAccess::Read });
+    let ty = match btf.get(id) {
+        Some(BtfType::Func(_)) => return Ok(bytes(0)),
+        Some(BtfType::Var(var)) => var.ty,
+        Some(_) | None => return unsupported("addresses of such things of the host"),
+    };
+    let percpu = btf.find(PERCPU, |ty| matches!(ty, BtfType::Datasec { .. })).and_then(|id| btf.get(id));
+    if let Some(BtfType::Datasec { vars, .. }) = percpu
+        && vars.iter().any(|var| var.ty == id)
+    {
+        return unsupported("variables of the host that each CPU has one of");
+    }
+    if btf.members(ty).is_some() {
+        let ty = TypeRef::host(btf.skip_modifiers(ty));
+        return Ok(Pointer::new(Region::Object(ty)).held(Trust::Untrusted));
+    }
+    btf.size_of(ty).map(bytes).ok_or(Reason::UnknownType { ty: TypeRef::host(ty) })
 }
 
 fn linked(map: MapRef) -> Result<MapId, Reason> {

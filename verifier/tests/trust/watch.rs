@@ -141,6 +141,8 @@ impl<'a> Watcher<'a> {
             | Region::Record { .. }
             | Region::Packet { .. }
             | Region::Allocated(_)
+            | Region::Probed
+            | Region::Arena
             | Region::Dynptr(_) => false,
         }
     }

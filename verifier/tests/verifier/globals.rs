@@ -10,6 +10,11 @@
 //! | `trusted NAME` | pointer to the host's struct NAME with `__arg_trusted` |
 //! | `nullable trusted NAME` | the same with `__arg_nullable` |
 //! | `void` | `void *` |
+//! | `untrusted NAME` | pointer to the host's struct NAME with `__arg_untrusted` |
+//! | `untrusted` | `void *` with `__arg_untrusted` |
+//! | `arena` | `void *` with `__arg_arena` |
+//! | `dynptr` | `const struct bpf_dynptr *` |
+//! | `tagged TAG TAG` | `void *` with these two tags |
 //!
 //! `; exception: NAME` tags the program with an exception callback of that name.
 //!
@@ -72,6 +77,19 @@ fn entry<'t>(btf: &mut Btf, number: BtfId, callbacks: impl Iterator<Item = &'t s
     func
 }
 
+/// A tag by its word.
+fn tag(word: &str) -> &'static str {
+    match word {
+        "ctx" => "arg:ctx",
+        "nonnull" => "arg:nonnull",
+        "nullable" => "arg:nullable",
+        "trusted" => "arg:trusted",
+        "untrusted" => "arg:untrusted",
+        "arena" => "arg:arena",
+        _ => panic!("tag {word}"),
+    }
+}
+
 fn function(btf: &mut Btf, name: &str, params: &str, number: BtfId, ret: BtfId) -> BtfId {
     let mut tags: Vec<(u32, &str)> = Vec::new();
     let mut list = Vec::new();
@@ -93,6 +111,23 @@ fn function(btf: &mut Btf, name: &str, params: &str, number: BtfId, ret: BtfId) 
                 btf.push(BtfType::Ptr { to: BtfId(0) })
             }
             ["void"] => btf.push(BtfType::Ptr { to: BtfId(0) }),
+            ["untrusted", name] => {
+                tags.push((at, "arg:untrusted"));
+                point(name, 8)
+            }
+            ["untrusted"] => {
+                tags.push((at, "arg:untrusted"));
+                btf.push(BtfType::Ptr { to: BtfId(0) })
+            }
+            ["arena"] => {
+                tags.push((at, "arg:arena"));
+                btf.push(BtfType::Ptr { to: BtfId(0) })
+            }
+            ["dynptr"] => point("bpf_dynptr", 16),
+            ["tagged", first, second] => {
+                tags.extend([(at, tag(first)), (at, tag(second))]);
+                btf.push(BtfType::Ptr { to: BtfId(0) })
+            }
             ["trusted", name] => {
                 tags.push((at, "arg:trusted"));
                 point(name, 8)

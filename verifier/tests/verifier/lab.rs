@@ -377,6 +377,7 @@ fn maps() -> Vec<Arc<MapProto>> {
         map("rodata", MapKind::Array, 8, 1, BPF_F_RDONLY_PROG, Some(text)),
         map("bss", MapKind::Array, 64, 1, 0, None),
         map("flows", MapKind::Hash, 48, 8, 0, None),
+        Arc::new(MapProto { key_size: 0, ..(*map("arena", MapKind::Arena, 0, 2, 0, None)).clone() }),
     ]
 }
 
@@ -442,7 +443,8 @@ impl Host for Lab {
         (kind == MapKind::LruHash).then_some(self.map_object)
     }
 
-    fn no_entry(&self, kind: &ProgramKind) -> Option<String> {
+    fn refuses(&self, program: &Program) -> Option<String> {
+        let kind = &program.kind;
         let retired = matches!(kind, ProgramKind::Named(name) if name == "retired");
         retired.then(|| "attach_btf_id 7 points to disabled hook".to_owned())
     }

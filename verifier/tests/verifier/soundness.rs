@@ -76,6 +76,8 @@ impl Watcher<'_> {
                 | Region::Record { .. }
                 | Region::Dynptr(_)
                 | Region::Allocated(_)
+                | Region::Probed
+                | Region::Arena
                 | Region::Func(_) => panic!("no such pointer is given: {pointer:?}"),
             },
         };

@@ -7,7 +7,9 @@ use super::memory::{address, fetch, load, unsigned_type};
 use super::{FD, IMM64, LONG, Parsed, Statement, imm, imm_field, index, operand, target};
 use crate::display::alu_symbol;
 use crate::ids::{BtfId, MapId};
-use crate::insn::{AluOp, Imm64, Insn, MapRef, Reg, Size, Src, SwapBits, SwapKind, SxBits, Width};
+use crate::insn::{
+    AddressSpace, AluOp, Imm64, Insn, MapRef, Reg, Size, Src, SwapBits, SwapKind, SxBits, Width,
+};
 
 /// What follows a register at the beginning of a line.
 pub(super) fn assignment<'a>(
@@ -39,6 +41,7 @@ pub(super) fn assignment<'a>(
         Some(word) if word.starts_with("atomic") => {
             fetch(cursor, word, dst, width, &error).map(Statement::from)
         }
+        Some("addr_space_cast") if width == Width::W64 => address_cast(cursor, dst).map(Statement::from),
         Some("load_acquire") => {
             cursor.expect("(", "`(`")?;
             let error = cursor.expected("at most `(u32 *)`, as the result is a 32-bit register");
@@ -59,6 +62,24 @@ pub(super) fn assignment<'a>(
         },
         None => Err(error),
     }
+}
+
+/// `(r1, 0, 1)`: the register, the address space of the result, that of the register.
+fn address_cast(cursor: &mut Cursor<'_>, dst: Reg) -> Parsed {
+    cursor.expect("(", "`(`")?;
+    let src = cursor.reg(Width::W64)?;
+    cursor.expect(",", "`,`")?;
+    let error = cursor.expected("`0, 1` or `1, 0`");
+    let to = cursor.number(IMM64)?;
+    cursor.expect(",", "`,`")?;
+    let from = cursor.number(IMM64)?;
+    let to = match (to, from) {
+        (0, 1) => AddressSpace::Program,
+        (1, 0) => AddressSpace::Arena,
+        _ => return Err(error),
+    };
+    cursor.expect(")", "`)`")?;
+    Ok(Insn::AddressCast { dst, src, to })
 }
 
 /// `= -r1` or an immediate, of 64 bits when `ll` follows.

@@ -85,7 +85,7 @@ fn change(rng: &mut Rng, insn: &mut Insn) {
             1 => *dst = register(rng, *dst),
             _ => operand(rng, src),
         },
-        Insn::MovSx { dst, src, .. } => match what {
+        Insn::MovSx { dst, src, .. } | Insn::AddressCast { dst, src, .. } => match what {
             0 => *dst = register(rng, *dst),
             _ => *src = register(rng, *src),
         },

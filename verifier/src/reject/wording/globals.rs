@@ -62,6 +62,8 @@ fn prototype(f: &mut fmt::Formatter<'_>, name: &str, fault: &PrototypeFault) -> 
                 write!(f, "arg#{arg} reference type('{ty}') size cannot be determined: -22")
             }
             Untyped::NotOfTheHost { ty } => write!(f, "arg#{arg} type {ty} is not a type of the host"),
+            Untyped::TagsCombined => write!(f, "arg#{arg} has invalid combination of tags"),
+            Untyped::ArenaCombined => write!(f, "arg#{arg} arena cannot be combined with any other tags"),
             Untyped::TagOnNumber => write!(f, "arg#{arg} has pointer tag, but is not a pointer type"),
         },
     }

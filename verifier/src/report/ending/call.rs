@@ -191,6 +191,7 @@ fn unavailable_kfunc(id: u32, why: Unavailable) -> String {
             "the host has the kfunc, but not for programs that are attached to this".to_owned()
         }
         Unavailable::NeedsGpl => "the kfunc is for programs with a GPL-compatible licence".to_owned(),
+        Unavailable::Because(why) => why.to_owned(),
     }
 }
 
@@ -202,6 +203,7 @@ fn unavailable_helper(id: u32, name: &str, why: Unavailable) -> String {
             format!("the host has `{name}`, but not for programs that are attached to this")
         }
         Unavailable::NeedsGpl => format!("`{name}` is for programs with a GPL-compatible licence"),
+        Unavailable::Because(why) => why.to_owned(),
     }
 }
 

@@ -106,6 +106,12 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Scalar { .. } | ArgKind::Checked { .. } => check_number(call, reg),
         ArgKind::Const { .. } => constant(call, reg).map(Argument::Constant),
         ArgKind::Size { rule } => check_size(call, reg, *rule),
+        // It is followed through checked reads only: anything will do.
+        ArgKind::Object { demand: Demand::Untrusted, .. }
+            if matches!(call.contract.callee, Callee::Global(_)) =>
+        {
+            readable(call.state, reg).map(|_| Argument::Plain)
+        }
         ArgKind::Object { ty, demand } => check_object(call, index, arg, reg, *ty, *demand),
         ArgKind::ObjectOrMemory { ty, demand, size } => {
             let object = |pointer: &Pointer| matches!(pointer.to, Region::Object(_));
@@ -144,6 +150,7 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Map { shape } => check_map(call, reg, *shape),
         ArgKind::Str => check_string(call, index, arg, reg),
         ArgKind::Context => check_context(call, index, arg, reg),
+        ArgKind::Arena => global::check_arena(call, reg),
         ArgKind::Any => readable(call.state, reg).map(|_| Argument::Plain),
         ArgKind::Passed(_) => {
             Err(Reason::Internal { what: "a contract passes on an argument outside a callback" })
@@ -433,6 +440,9 @@ fn check_object(
         Given::Null => return Ok(Argument::Plain),
         Given::Value(value) => value,
     };
+    if is_map_as_object(call, value, ty)? {
+        return Ok(Argument::Plain);
+    }
     let RegState::Pointer(pointer @ Pointer { to: Region::Object(held), .. }) = value else {
         return Err(not_an_object(call, index, reg, ty, value));
     };
@@ -476,6 +486,17 @@ fn check_object(
         }
         _ => Ok(Argument::Object { reg, pointer: *pointer, demand }),
     }
+}
+
+/// Whether a map is given where the host's own type of it is asked for.
+fn is_map_as_object(call: &Call<'_>, value: &RegState, ty: TypeRef) -> Result<bool, Reason> {
+    let Some(pointer @ Pointer { to: Region::MapPtr(id), null: Nullness::NonNull, .. }) = value.as_pointer()
+    else {
+        return Ok(false);
+    };
+    let object = call.subject.host.map_object(call.subject.map(*id)?.kind);
+    let same = object.is_some_and(|object| object::embedded(call.subject, object, 0, ty).is_some());
+    Ok(call.kfunc() && same && pointer.fixed_offset() == Some(0))
 }
 
 fn check_trust(call: &Call<'_>, reg: Reg, pointer: &Pointer, demand: Demand) -> Result<(), Reason> {

@@ -11,7 +11,7 @@ use opswap_bpf::{InsnIdx, MapId};
 
 use super::argument::{Argument, Call};
 use super::graph::{self, Graph};
-use super::{Callee, found};
+use super::{Callee, Contract, found};
 use crate::host::Aliasing;
 use crate::reject::Reason;
 use crate::state::{Frame, Home, Origin, Pointer, RefKind, RegState, Region, Role, Trust, VerifierState};
@@ -33,6 +33,8 @@ pub(crate) struct Entered {
     when: When,
     /// The registers that hold an element of a map: another one each time.
     elements: Vec<Reg>,
+    /// Rounds of the caller's loop, this one included.
+    rounds: u32,
 }
 
 impl Entered {
@@ -42,12 +44,15 @@ impl Entered {
         subject: &Subject<'_>,
         caller: &VerifierState,
     ) -> (When, InsnIdx, VerifierState) {
-        let Self { start, mut frame, when, elements } = self;
+        let Self { start, mut frame, when, elements, rounds } = self;
         let mut state = match when {
             When::Now => caller.clone(),
             // Nothing of the caller is left by then, its maps' identities included.
             When::Later => VerifierState::alone(Frame::new(0, frame.subprog, None)),
         };
+        if when == When::Now && state.frame().rounds != rounds {
+            state.frame_mut().rounds = rounds;
+        }
         let own_map = (when == When::Later).then(|| state.fresh_identity());
         for reg in Reg::ARGS {
             let mut value = state.identified(*frame.reg(reg));
@@ -108,6 +113,7 @@ pub(super) fn check(
         // The callback may reach the same memory while the callee holds a reference to it.
         return Err(Reason::Unsupported { what: "callbacks beside arguments that are references" });
     }
+    let Some(rounds) = next_round(state, contract, registers) else { return Ok(None) };
     let frames = state.frames().len() + 1;
     if when == When::Now && frames > subject.limits.call_frames as usize {
         return Err(Reason::CallTooDeep { frames });
@@ -143,7 +149,7 @@ pub(super) fn check(
     }
     let start = subject.cfg.functions().get(id.index()).map(|function| function.start);
     let start = start.ok_or(Reason::Internal { what: "a callback that is no function" })?;
-    Ok(Some(Entered { start, frame, when, elements }))
+    Ok(Some(Entered { start, frame, when, elements, rounds }))
 }
 
 /// Workqueues run where sleeping is allowed, timers where it is not.
@@ -153,6 +159,22 @@ fn may_sleep(arguments: &[Argument]) -> Result<Sleepable, Reason> {
         Some(FieldKind::Timer) => Ok(Sleepable::No),
         Some(_) | None => Err(Reason::Unsupported { what: "callbacks that run later for such a field" }),
     }
+}
+
+/// How many rounds of a loop there will have been after one more; `None` when that is more than the program asks for.
+fn next_round(state: &VerifierState, contract: &Contract<'_>, registers: &[Option<Reg>]) -> Option<u32> {
+    let rounds = state.frame().rounds;
+    if !is_counted(contract) {
+        return Some(rounds);
+    }
+    let asked = registers.first().copied().flatten().and_then(|reg| state.reg(reg).as_scalar());
+    let more = asked.is_none_or(|asked| u64::from(rounds) < asked.umax());
+    more.then(|| rounds.saturating_add(1))
+}
+
+/// Whether the callee runs the callback as often as its first argument says.
+pub(super) fn is_counted(contract: &Contract<'_>) -> bool {
+    matches!(contract.callee, Callee::Helper(_)) && contract.intrinsic == Some(Intrinsic::Loop)
 }
 
 /// Whether the callee holds a reference to memory of the program or to an object that the program may reach.

@@ -222,7 +222,7 @@ fn change(state: &mut VerifierState, spot: Spot, iter: Iter) {
     }
 }
 
-/// The dynptr through which a call writes, if it is over a packet that may move then.
+/// Whether the packet may move: the call moves it, or writes through a dynptr over it.
 pub(super) fn moves_packet(intrinsic: Option<Intrinsic>, arguments: &[Argument]) -> bool {
     let packet = |argument: &Argument| {
         let Argument::OnStack(Held { deed: Deed::Read(dynptr) | Deed::Change(dynptr), .. }) = argument else {
@@ -230,5 +230,9 @@ pub(super) fn moves_packet(intrinsic: Option<Intrinsic>, arguments: &[Argument])
         };
         matches!(dynptr.memory, DynptrMemory::Skb | DynptrMemory::SkbMeta)
     };
-    intrinsic == Some(Intrinsic::DynptrWrite) && arguments.iter().any(packet)
+    match intrinsic {
+        Some(Intrinsic::MovesPacket) => true,
+        Some(Intrinsic::DynptrWrite) => arguments.iter().any(packet),
+        _ => false,
+    }
 }

@@ -10,7 +10,7 @@ use opswap_bpf::{BtfId, BtfSpace, InsnIdx, RefId};
 
 use super::argument::Argument;
 use super::graph::{self, Graph};
-use super::{Contract, argument, callback, deeds, found, global, lock};
+use super::{Contract, argument, callback, cast, deeds, found, global, lock};
 use crate::demand::Touched;
 use crate::domain::Scalar;
 use crate::host::Aliasing;
@@ -150,6 +150,10 @@ pub(super) fn check(
         RetKind::ElementOf { trust, .. } => graph::element(subject, state, graph, *trust, null)?,
         RetKind::SameAs(index) => graph::count(&arguments, *index)?,
         RetKind::KptrOf(index) => kptr(subject, &arguments, *index, null)?,
+        RetKind::Cast { ty } => {
+            let to = cast::target(subject, constant(contract, &arguments, *ty)?)?;
+            Outcome::Value(RegState::Pointer(Pointer::new(to).held(Trust::Untrusted)))
+        }
         RetKind::Object { ty, trust } => {
             let pointer = Pointer::new(Region::Object(*ty)).nullable(null);
             match trust {
@@ -376,6 +380,9 @@ pub(crate) fn apply(
     }
     if let Some(change) = checked.lock {
         lock::apply(subject, state, change, at);
+    }
+    if checked.intrinsic == Some(Intrinsic::Loop) && state.frame().rounds != 0 {
+        state.frame_mut().rounds = 0;
     }
     let mut more = deeds::advance(state, &checked.arguments);
     if let Some(more) = &mut more {

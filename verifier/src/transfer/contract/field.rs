@@ -257,6 +257,8 @@ pub(super) fn check_exchange(call: &Call<'_>, arguments: &[Argument]) -> Result<
             | Region::Packet { .. }
             | Region::PacketEnd
             | Region::Record { .. }
+            | Region::Probed
+            | Region::Arena
             | Region::Dynptr(_) => false,
         };
         if !fits {

@@ -44,6 +44,16 @@ pub(super) fn check_memory(
     checked.map(Argument::Memory)
 }
 
+/// A pointer into the arena, or a number that may become one.
+pub(super) fn check_arena(call: &Call<'_>, reg: Reg) -> Result<Argument, Reason> {
+    match readable(call.state, reg)? {
+        RegState::Pointer(pointer) if pointer.to != Region::Arena => {
+            Err(Reason::NoEntry { why: format!("R{} is not a pointer to arena or scalar.", reg.index()) })
+        }
+        RegState::Pointer(_) | RegState::Scalar(_) | RegState::NotInit => Ok(Argument::Plain),
+    }
+}
+
 fn check_region(call: &Call<'_>, reg: Reg, pointer: &Pointer, size: u32) -> Result<(), Reason> {
     let plain = crate::access::has_plain_context(call.subject);
     if pointer.to == Region::Context && !plain {
@@ -88,7 +98,8 @@ fn root(argument: &Argument) -> Option<RefId> {
     match argument {
         Argument::Object { pointer, .. } => pointer.trust.root(),
         Argument::Memory(extent) => extent.root,
-        Argument::OnStack(held) => held.lender().or(held.root()),
+        // What the object hangs on, if it hangs on anything: the function may reach that in another way.
+        Argument::OnStack(held) => held.root(),
         Argument::Field(place) => place.root,
         Argument::Node(node) => node.pointer.trust.root(),
         Argument::Plain | Argument::Constant(_) | Argument::Map(_) | Argument::Callback(_) => None,

@@ -47,6 +47,8 @@ pub(super) fn check(
         | Region::Packet { .. }
         | Region::PacketEnd
         | Region::Dynptr(_)
+        | Region::Probed
+        | Region::Arena
         | Region::Func(_) => false,
     };
     if !fits {

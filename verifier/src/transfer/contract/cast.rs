@@ -1,0 +1,27 @@
+//! Calls that see a pointer as another type (`bpf_rdonly_cast`): what they give is never trusted.
+
+use opswap_bpf::{BtfId, BtfSpace, BtfType};
+
+use crate::reject::Reason;
+use crate::state::Region;
+use crate::subject::Subject;
+
+/// What lies behind a pointer that is seen as the host's type with this id.
+pub(super) fn target(subject: &Subject<'_>, id: u32) -> Result<Region, Reason> {
+    let unknown = || Reason::NoEntry { why: format!("Unknown type ID {id} passed to kfunc bpf_rdonly_cast") };
+    if id == 0 {
+        return Ok(Region::Probed);
+    }
+    let btf = subject.host.btf(BtfSpace::Host).ok_or_else(unknown)?;
+    let id = BtfId(id);
+    match btf.get(id) {
+        None => Err(unknown()),
+        // Untrusted objects are told from those that old functions of Linux take without trust; the walk does not tell them apart yet.
+        Some(BtfType::Struct { .. } | BtfType::Union { .. }) => {
+            Err(Reason::Unsupported { what: "casts to structs of the host" })
+        }
+        Some(_) => Err(Reason::NoEntry {
+            why: "kfunc bpf_rdonly_cast type ID argument must be of a struct or void".to_owned(),
+        }),
+    }
+}
