@@ -78,6 +78,9 @@ pub fn struct_ops(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// On a field: `#[btf(ro)]` (programs may only read), `#[btf(rw)]` (asserts that they may write), `#[btf(skip)]` (they do not see it),
 /// `#[btf(rcu)]` (a pointer protected by RCU), `name = "…"`, `tag = "…"`. On the type: `name = "…"`, `crate = path`.
+///
+/// A `#[repr(transparent)]` struct of one field is to programs what it holds. A generic type is known to them by its aliases:
+/// `opswap::btf_alias!` gives each choice of parameters a name.
 #[proc_macro_derive(Btf, attributes(btf))]
 pub fn btf(item: TokenStream) -> TokenStream {
     btf::expand(item.into()).into()

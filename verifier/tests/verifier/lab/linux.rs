@@ -12,7 +12,7 @@ use opswap_bpf::proto::{
 use opswap_bpf::{BtfId, HelperId, HelperProto, KfuncFlags, MapProto};
 
 use super::network::SOCK;
-use super::{NON_NULL, NULLABLE, VOID, arg, len, number};
+use super::{NON_NULL, NULLABLE, arg, len, number};
 
 const LONG: RetProto =
     RetProto { kind: RetKind::Scalar { size: Size::DW, signed: Signedness::Signed }, null: NON_NULL };
