@@ -224,13 +224,16 @@ impl Registry {
             types.declare(part.records.types)?;
             types.expect(part.records.kfuncs.len());
             let own = declared.0.add(part.records.kfuncs, |decl| (decl.name, decl.place))?;
-            kfuncs.extend(functions::lower(own, &part, &mut types)?);
+            functions::lower(own, &part, &mut types, &mut kfuncs)?;
             let own = declared.1.add(part.records.tables, |decl| (decl.name, decl.place))?;
             tables.extend(tables::lower(own, &part.owner, &mut types)?);
             ends.push(types.len());
         }
-        kfuncs.sort_by(|a: &Kfunc, b| a.proto.name.cmp(&b.proto.name));
-        tables.sort_by(|a: &Table, b| a.proto.name.cmp(&b.proto.name));
+        // Each part is in order.
+        if ends.len() > 1 {
+            kfuncs.sort_by(|a: &Kfunc, b| a.proto.name.cmp(&b.proto.name));
+            tables.sort_by(|a: &Table, b| a.proto.name.cmp(&b.proto.name));
+        }
         let (btf, policies) = types.finish();
         Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere, ends })
     }

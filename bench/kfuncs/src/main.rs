@@ -2,12 +2,14 @@
 //! built, nothing shared between rounds. Then finds each by its name.
 //!
 //! ```text
-//! $ bench/kfuncs/run.sh
+//! $ bench/kfuncs/run.sh            # 10,000 kfuncs are compiled: minutes
+//! $ bench/kfuncs/run.sh 400 25     # 400 are compiled, and each is collected under 25 names
 //! ```
 
 use std::time::{Duration, Instant};
 
-use opswap::registry::{OPSWAP_KFUNCS, Registry};
+use opswap::declare::KfuncDecl;
+use opswap::registry::{Records, Registry};
 use opswap::{Btf, Errno, KRef, kfunc};
 
 include!(concat!(env!("OUT_DIR"), "/kfuncs.rs"));
@@ -32,15 +34,43 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
+/// Each kfunc under so many names, in no order.
+fn under_names(kfuncs: &[KfuncDecl], names: usize) -> Vec<KfuncDecl> {
+    let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+    let copy = |(kfunc, at): (&KfuncDecl, usize)| {
+        let name = leak(format!("{}_{at}", kfunc.name));
+        KfuncDecl { name, doc: leak(format!("{} {at}", kfunc.doc)), ..*kfunc }
+    };
+    let mut all: Vec<KfuncDecl> =
+        (0..names).flat_map(|at| kfuncs.iter().map(move |kfunc| (kfunc, at))).map(copy).collect();
+    let (len, mut state) = (all.len(), 1_u64);
+    for at in 0..len {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        all.swap(at, (state >> 33) as usize % len);
+    }
+    all
+}
+
 fn main() {
+    let names = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(1);
+    let linked = Records::linked();
+    let repeated = under_names(linked.kfuncs, names);
+    let collect = || {
+        let found = if names == 1 {
+            Registry::collect()
+        } else {
+            Registry::new(Records { kfuncs: &repeated, ..linked })
+        };
+        found.expect("sound declarations")
+    };
     let first = Instant::now();
-    let registry = Registry::collect().expect("sound declarations");
+    let registry = collect();
     let first = first.elapsed();
-    assert_eq!(registry.kfuncs().len(), OPSWAP_KFUNCS.len());
+    assert_eq!(registry.kfuncs().len(), repeated.len());
 
     let round = |_| {
         let (started, before) = (Instant::now(), computed());
-        let registry = Registry::collect().expect("sound declarations");
+        let registry = collect();
         let time = (started.elapsed(), computed().saturating_sub(before));
         drop(registry);
         time

@@ -26,12 +26,13 @@ use crate::initcall::RegisteredSet;
 /// Registers that a call has (as Linux 7.2: five, and seven on the stack).
 const MAX_REGISTERS: usize = 12;
 
-/// The kfuncs of one part, sorted by name as they are given, and the sets that the part's initcalls registered.
+/// Appends the kfuncs of one part, sorted by name as they are given, and in the sets that the part's initcalls registered.
 pub(super) fn lower(
     records: &[&KfuncDecl],
     part: &Part<'_>,
     types: &mut Types,
-) -> Result<Vec<Kfunc>, RegistryError> {
+    kfuncs: &mut Vec<Kfunc>,
+) -> Result<(), RegistryError> {
     let mut sets: HashMap<&str, Vec<&RegisteredSet>> = HashMap::new();
     for set in part.sets {
         for name in &set.kfuncs {
@@ -48,7 +49,11 @@ pub(super) fn lower(
         }
     }
     let registered = |decl: &KfuncDecl| sets.get(decl.name).map_or(&[][..], Vec::as_slice);
-    records.iter().map(|decl| kfunc(decl, &part.owner, registered(decl), types)).collect()
+    kfuncs.reserve(records.len());
+    for decl in records {
+        kfuncs.push(kfunc(decl, &part.owner, registered(decl), types)?);
+    }
+    Ok(())
 }
 
 pub(super) fn declared_at(place: Place) -> DeclaredAt {
@@ -94,7 +99,10 @@ fn kfunc(
     tag_place(func, decl.place, types);
     for (word, text) in [("deprecated:", decl.deprecated), ("doc:", decl.doc)] {
         if !text.is_empty() {
-            types.tag(func, None, [word, text].concat());
+            types.tag_text(func, |tag| {
+                tag.push_str(word);
+                tag.push_str(text);
+            });
         }
     }
     Ok(Kfunc {
@@ -153,11 +161,12 @@ fn check_iterator(decl: &KfuncDecl, args: &[ArgProto], ret: &RetProto, types: &T
 
 /// Where the declaration stands.
 pub(super) fn tag_place(of: BtfId, place: Place, types: &mut Types) {
-    let mut text = String::with_capacity(place.file.len() + 16);
-    text.push_str("at:");
-    text.push_str(place.file);
-    let _ = write!(text, ":{}", place.line);
-    types.tag(of, None, text);
+    types.tag_text(of, |text| {
+        text.push_str("at:");
+        text.push_str(place.file);
+        // Writing to a string does not fail.
+        let _ = write!(text, ":{}", place.line);
+    });
 }
 
 /// The flags that a signature says by itself.

@@ -44,6 +44,8 @@ pub(super) struct Types {
     arg_tags: HashedMap<(ArgKind, Nullness, Option<Text>)>,
     ret_tags: HashedMap<(RetProto, Option<Text>)>,
     policies: HashMap<BtfId, Vec<FieldPolicy>>,
+    /// Room for a text in the making.
+    scratch: String,
 }
 
 /// The declaration that is being lowered, for messages.
@@ -181,6 +183,15 @@ impl Types {
     pub(super) fn tag(&mut self, of: BtfId, component: Option<usize>, text: impl Into<Text>) {
         let component = component.and_then(|at| u32::try_from(at).ok());
         self.push(BtfType::decl_tag(text, of, component));
+    }
+
+    /// Tags a declaration with a text that `write` writes.
+    pub(super) fn tag_text(&mut self, of: BtfId, write: impl FnOnce(&mut String)) {
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        write(&mut text);
+        self.tag(of, None, text.as_str());
+        self.scratch = text;
     }
 
     /// What C cannot say about arguments and result, as tags of a function. Many functions share a text.
