@@ -25,7 +25,10 @@ const _: () = {
     #[doc = " Numbers."]
     #[::opswap::kfunc(iter_new, name = "bpf_iter_numbers_new")]
     fn __new(it: __p::IterRoom<'_, __bpf_iter_numbers>, from: i64, to: i64) -> i32 {
-        it.start(__p::Box::new(numbers(from, to)))
+        {
+            let iterator = numbers(from, to);
+            it.start(__p::Box::new(iterator))
+        }
     }
     #[::opswap::kfunc(iter_next, name = "bpf_iter_numbers_next")]
     fn __next(it: __p::IterState<'_, __bpf_iter_numbers>) -> __p::core::option::Option<&__Lent> {

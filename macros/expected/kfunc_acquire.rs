@@ -5,23 +5,13 @@ fn flow_find(table: &Table, number: u32) -> Option<KRef<Flow>> {
 // ---- the macro adds ----
 const _: () = {
     use ::opswap::__private as __p;
-    struct __Kfunc;
-    impl __p::KfuncName for __Kfunc {
-        const NAME: &'static str = "flow_find";
-        const ARGS: &'static [&'static str] = &["table", "number"];
-    }
-    const __SIG: __p::Signature<2usize> = __p::kfunc2::<
-        __Kfunc,
-        _,
-        <&Table as __p::Carried>::Out,
-        <u32 as __p::Carried>::Out,
-        <Option<KRef<Flow>> as __p::Returned>::Fixed,
-    >(flow_find);
     #[__p::linkme::distributed_slice(__p::OPSWAP_KFUNCS)]
     # [linkme (crate = __p :: linkme)]
-    static __DECL: __p::Linked<__p::KfuncDecl> = unsafe {
-        __p::draft(__p::place!(), &__SIG, __p::Tie::NONE).doc("Finds a flow.").flags(5u32).linked()
-    };
-    const _: () = __p::agree::acquire(&__SIG, "Option<KRef<Flow>>");
-    const _: () = __p::agree::ret_null(&__SIG, "Option<KRef<Flow>>");
+    static __DECL: __p::Linked<__p::KfuncDecl> = __p::linked(&__p::kfunc2(
+        unsafe { __p::words(__p::place!(), "flow_find", __p::Tie::NONE, 5) }.said("Finds a flow.", ""),
+        (flow_find, || &__DECL),
+        __p::arg::<__p::In<&Table>>("table"),
+        __p::arg::<__p::In<u32>>("number"),
+        __p::ret::<__p::Fixed<Option<KRef<Flow>>>>("Option<KRef<Flow>>").acquire().ret_null(),
+    ));
 };

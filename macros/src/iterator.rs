@@ -34,9 +34,11 @@ struct Iterator {
     params: Vec<TokenStream>,
     /// Its type.
     ty: TokenStream,
-    /// Makes one of the parameters.
-    make: TokenStream,
+    /// Makes one of the parameters, and starts it.
+    start: TokenStream,
     docs: Vec<syn::Attribute>,
+    /// `#[cfg(…)]`: the functions come and go with the item.
+    conditions: Vec<syn::Attribute>,
 }
 
 /// The item as it was written, and its functions or the mistakes in it.
@@ -152,18 +154,43 @@ fn of_function(function: &ItemFn, given: &Given, errors: &mut Errors) -> Option<
     let params: Vec<_> = sig.inputs.iter().filter_map(|input| param(input, errors)).collect();
     let (params, idents): (Vec<_>, Vec<_>) = params.into_iter().unzip();
     let ident = &sig.ident;
-    let (ty, make) = if let Type::ImplTrait(hidden) = &result {
+    let fallible = fallible(&result);
+    let made = fallible.unwrap_or(&result);
+    let (ty, make) = if let Type::ImplTrait(hidden) = made {
         let Some(item) = item_of(hidden.bounds.iter()) else {
-            errors.at(&result, "what does it give? Write `impl Iterator<Item = …>`");
+            errors.at(made, "what does it give? Write `impl Iterator<Item = …>`");
             return None;
         };
         let ty = quote!(__p::Box<dyn __p::core::iter::Iterator<Item = #item>>);
-        (ty, quote!(__p::Box::new(#ident(#(#idents),*))))
+        (ty, quote!(__p::Box::new(iterator)))
     } else {
-        (quote!(#result), quote!(#ident(#(#idents),*)))
+        (quote!(#made), quote!(iterator))
     };
-    let docs = function.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect();
-    Some(Iterator { name: name(given, ident, errors), params, ty, make, docs })
+    let call = quote!(#ident(#(#idents),*));
+    let start = if fallible.is_some() {
+        quote!(match #call {
+            __p::core::result::Result::Ok(iterator) => it.start(#make),
+            __p::core::result::Result::Err(error) => it.fail(error),
+        })
+    } else {
+        quote!({ let iterator = #call; it.start(#make) })
+    };
+    let (docs, conditions) = (all(&function.attrs, "doc"), all(&function.attrs, "cfg"));
+    Some(Iterator { name: name(given, ident, errors), params, ty, start, docs, conditions })
+}
+
+/// The attributes of this name.
+fn all(attributes: &[syn::Attribute], name: &str) -> Vec<syn::Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident(name)).cloned().collect()
+}
+
+/// The iterator of a function that may fail: `Result<I, Errno>`. As with `impl Iterator`, what is written counts.
+fn fallible(result: &Type) -> Option<&Type> {
+    let Type::Path(path) = result else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    let Some(GenericArgument::Type(made)) = arguments.args.first() else { return None };
+    Some(made)
 }
 
 /// The `Item = T` of the first bound that has one.
@@ -211,12 +238,20 @@ fn of_impl(block: &ItemImpl, given: &Given, errors: &mut Errors) -> Option<Itera
             (params, quote!(<#ty>::new(#(#idents),*)))
         }
     };
-    Some(Iterator { name: name(given, &small, errors), params, ty, make, docs: Vec::new() })
+    let start = quote!(it.start(#make));
+    Some(Iterator {
+        name: name(given, &small, errors),
+        params,
+        ty,
+        start,
+        docs: Vec::new(),
+        conditions: all(&block.attrs, "cfg"),
+    })
 }
 
 /// The state, and three functions that `#[kfunc]` declares.
 fn codegen(iterator: &Iterator, given: &Given) -> TokenStream {
-    let Iterator { name, params, ty, make, docs } = iterator;
+    let Iterator { name, params, ty, start, docs, conditions } = iterator;
     let paths = Paths::new(given.krate.clone());
     let (import, krate) = (paths.import(), paths.krate());
     let words = given.krate.iter().map(|path| quote!(crate = #path)).chain(given.passed.iter().cloned());
@@ -228,6 +263,7 @@ fn codegen(iterator: &Iterator, given: &Given) -> TokenStream {
     // A name of its own: it is the key of the type in this module.
     let state = format_ident!("__{name}");
     quote! {
+        #(#conditions)*
         const _: () = {
             #import
             type __Iterator = #ty;
@@ -244,7 +280,7 @@ fn codegen(iterator: &Iterator, given: &Given) -> TokenStream {
             unsafe impl __p::IterSlot for #state { type Of = __Iterator; }
             #(#docs)*
             #[#krate::kfunc(iter_new, name = #new #(, #words)*)]
-            fn __new(it: __p::IterRoom<'_, #state> #(, #params)*) -> i32 { it.start(#make) }
+            fn __new(it: __p::IterRoom<'_, #state> #(, #params)*) -> i32 { #start }
             #[#krate::kfunc(iter_next, name = #next #(, #words)*)]
             fn __next(it: __p::IterState<'_, #state>) -> __p::core::option::Option<&__Lent> { it.advance() }
             #[#krate::kfunc(iter_destroy, name = #destroy #(, #words)*)]

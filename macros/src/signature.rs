@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
-use syn::{GenericArgument, Lifetime, ReturnType, Type, TypeReference};
+use syn::{GenericArgument, Lifetime, ReturnType, Type, TypeImplTrait, TypeReference};
 
 /// A lifetime as a type shows it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -66,6 +66,19 @@ pub(crate) fn erased(ty: &Type) -> Type {
     let mut ty = ty.clone();
     Erase.visit_type_mut(&mut ty);
     ty
+}
+
+/// The first `impl Trait` in a type.
+pub(crate) fn hidden(ty: &Type) -> Option<TypeImplTrait> {
+    struct Find(Option<TypeImplTrait>);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_type_impl_trait(&mut self, hidden: &'ast TypeImplTrait) {
+            self.0.get_or_insert_with(|| hidden.clone());
+        }
+    }
+    let mut find = Find(None);
+    find.visit_type(ty);
+    find.0
 }
 
 /// The type behind `->`, or `()`.

@@ -15,80 +15,121 @@ const MAX_KFUNC_LINES: usize = 25;
 
 const RULE: &str = "// ---- the macro adds ----\n";
 
-type Expand = fn(TokenStream) -> TokenStream;
+/// Longest line: what `rustfmt` cannot break must not hide lines.
+const MAX_WIDTH: usize = 140;
+
+/// Which macro expands an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Macro {
+    Kfunc,
+    KfuncIter,
+    Btf,
+    StructOps,
+}
+
+impl Macro {
+    fn expand(self, words: &str, item: &str) -> TokenStream {
+        match self {
+            Self::Kfunc => crate::kfunc::expand(tokens(words), tokens(item)),
+            Self::KfuncIter => crate::iterator::expand(tokens(words), tokens(item)),
+            Self::Btf => crate::btf::expand(tokens(item)),
+            Self::StructOps => crate::struct_ops::expand(tokens(words), tokens(item)),
+        }
+    }
+}
 
 /// Name of the golden file, the item's attribute and body, and who expands it.
-const ITEMS: [(&str, &str, &str, Expand); 11] = [
-    ("kfunc_plain", "", "fn add(a: u32, b: i16) -> u64 { a as u64 + b as u64 }", kfunc_plain),
+const ITEMS: [(&str, Macro, &str, &str); 18] = [
+    ("kfunc_plain", Macro::Kfunc, "", "fn add(a: u32, b: i16) -> u64 { a as u64 + b as u64 }"),
     (
         "kfunc_acquire",
+        Macro::Kfunc,
         "acquire, ret_null",
         "/// Finds a flow.\nfn flow_find(table: &Table, number: u32) -> Option<KRef<Flow>> { table.find(number) }",
-        kfunc_acquire,
     ),
-    ("kfunc_release", "release", "fn flow_put(flow: KRef<Flow>) { drop(flow) }", kfunc_release),
-    ("kfunc_exclusive", "", "fn flow_set(flow: &mut Flow, window: u32) { flow.cwnd = window }", kfunc_plain),
-    ("kfunc_tied", "", "fn pick<'a>(flow: &'a Flow, peer: &Peer) -> &'a Path { &flow.path }", kfunc_plain),
+    ("kfunc_release", Macro::Kfunc, "release", "fn flow_put(flow: KRef<Flow>) { drop(flow) }"),
+    ("kfunc_exclusive", Macro::Kfunc, "", "fn flow_set(flow: &mut Flow, window: u32) { flow.cwnd = window }"),
+    ("kfunc_tied", Macro::Kfunc, "", "fn pick<'a>(flow: &'a Flow, peer: &Peer) -> &'a Path { &flow.path }"),
     (
         "kfunc_every_word",
-        "sleepable, name = \"flow_read\", programs(struct_ops, tracing), filter = allow, deprecated = \"use flow_get\", crate = swap",
-        "fn read(flow: &Flow, to: &mut [u8]) -> Result<u32, Errno> { Ok(0) }",
-        kfunc_every_word,
+        Macro::Kfunc,
+        "sleepable, name = \"flow_read\", programs(struct_ops, tracing), set = READERS, filter = allow, \
+         deprecated = \"use flow_get\", crate = swap",
+        "/// Reads.\nfn read(flow: &Flow, to: &mut [u8]) -> Result<u32, Errno> { Ok(0) }",
+    ),
+    (
+        "kfunc_raw",
+        Macro::Kfunc,
+        "acquire, ret_null",
+        "/// Looks a flow up.\nunsafe fn flow_lookup(key: *const c_void, key__sz: u32, aux__prog: *mut c_void) -> *mut Flow { find(key, key__sz) }",
+    ),
+    (
+        "kfunc_twelve",
+        Macro::Kfunc,
+        "",
+        "fn rate(flow: &mut Flow, peer: &Peer, path: Option<&Path>, mode: Mode, acked: u32, lost: u32, sent: u64, now: u64, \
+         first: bool, window: Const<u64>, name: &CStr, site: &CallSite) -> u64 { 0 }",
+    ),
+    (
+        "kfunc_twelve_every_word",
+        Macro::Kfunc,
+        "acquire, release, ret_null, sleepable, name = \"flow_replace\", programs(struct_ops, tracing), set = WRITERS, \
+         filter = allow, deprecated = \"use flow_swap\"",
+        "/// Replaces a flow.\nfn replace(congestion_flow: Option<KRef<Flow>>, remote_peer: &Peer, network_path: Option<&Path>, \
+         mode: Mode, acknowledged: u32, retransmitted: u32, sent_bytes: u64, timestamp: u64, is_first: bool, \
+         window: Const<u64>, counters: &MapOf<u32, u64>, description: &CStr) -> Option<KRef<Flow>> { None }",
+    ),
+    (
+        "kfunc_twelve_raw",
+        Macro::Kfunc,
+        "acquire, release, ret_null",
+        "unsafe fn shift(flow: *mut Flow, key: *const c_void, key__sz: u32, value__uninit: *mut c_void, value__szk: u32, by__k: u64, \
+         text__str: *const c_char, map__map: *mut c_void, peer__nullable: *mut Peer, a: u64, rest__ign: u64, aux__prog: *mut c_void) \
+         -> *mut Flow { flow }",
     ),
     (
         "btf_struct",
+        Macro::Btf,
         "",
         "/// A flow.\n#[repr(C)] struct Flow { cwnd: u32, #[btf(ro)] id: u64, #[btf(skip)] name: String, next: *mut Flow }",
-        crate::btf::expand,
     ),
-    ("btf_enum", "", "#[repr(u8)] enum Mode { Slow, Fast = 7 }", crate::btf::expand),
+    ("btf_union", Macro::Btf, "", "#[repr(C)] union Word { number: u32, bytes: [u8; 4] }"),
+    ("btf_enum", Macro::Btf, "", "#[repr(u8)] enum Mode { Slow, Fast = 7 }"),
     (
         "iterator_function",
+        Macro::KfuncIter,
         "",
         "/// Numbers.\nfn numbers(from: i64, to: i64) -> impl Iterator<Item = i64> { from..to }",
-        iterator_plain,
+    ),
+    (
+        "iterator_impl",
+        Macro::KfuncIter,
+        "name = \"flows\", new(first: u32)",
+        "impl Iterator for Flows { type Item = KRef<Flow>; fn next(&mut self) -> Option<KRef<Flow>> { self.0.pop() } }",
     ),
     (
         "struct_ops_plain",
+        Macro::StructOps,
         "",
         "pub struct FlowOps { grow: fn(flow: &mut Flow, by: u32) -> u32, flags: u32 }",
-        struct_ops_plain,
     ),
     (
         "struct_ops_every_form",
+        Macro::StructOps,
         "",
         "/// Operations.\npub struct FlowOps { #[op(required)] grow: fn(flow: &mut Flow), #[op(sleepable)] start: Option<fn(peer: Option<&Peer>)>, \
          #[op(unsupported)] undo: fn(flow: &mut Flow) -> u32, take: Option<fn(flow: KRef<Flow>) -> Option<KRef<Flow>>>, name: [u8; 16] }",
-        struct_ops_plain,
+    ),
+    (
+        "struct_ops_values",
+        Macro::StructOps,
+        "name = \"point_ops\"",
+        "struct PointOps { moved: fn(to: Point, bytes: &[u8], last: &mut u64) -> bool }",
     ),
 ];
 
 fn tokens(text: &str) -> TokenStream {
     text.parse().expect("the items above are Rust")
-}
-
-fn kfunc_plain(item: TokenStream) -> TokenStream {
-    crate::kfunc::expand(TokenStream::new(), item)
-}
-
-fn iterator_plain(item: TokenStream) -> TokenStream {
-    crate::iterator::expand(TokenStream::new(), item)
-}
-
-fn kfunc_acquire(item: TokenStream) -> TokenStream {
-    crate::kfunc::expand(tokens(ITEMS[1].1), item)
-}
-
-fn kfunc_release(item: TokenStream) -> TokenStream {
-    crate::kfunc::expand(tokens(ITEMS[2].1), item)
-}
-
-fn kfunc_every_word(item: TokenStream) -> TokenStream {
-    crate::kfunc::expand(tokens(ITEMS[5].1), item)
-}
-
-fn struct_ops_plain(item: TokenStream) -> TokenStream {
-    crate::struct_ops::expand(TokenStream::new(), item)
 }
 
 /// The text as `rustfmt` writes it; `None` when there is no `rustfmt`.
@@ -113,17 +154,21 @@ fn golden(name: &str) -> PathBuf {
 
 #[test]
 fn expansions_are_the_expected_ones_and_small() {
-    for (name, _, item, expand) in ITEMS {
-        let whole = expand(tokens(item)).to_string();
+    let mut kfuncs = 0;
+    for (name, by, words, item) in ITEMS {
+        let whole = by.expand(words, item).to_string();
         // A derive adds to the item, an attribute emits it: cut it off in front.
-        let added = whole.find("const _ : ()").map_or("", |at| &whole[at..]);
-        let (Some(item), Some(added)) = (formatted(item), formatted(added)) else {
+        let at = whole.find("const _ : ()").unwrap_or_else(|| panic!("{name} is refused: {whole}"));
+        let (Some(item), Some(added)) = (formatted(item), formatted(&whole[at..])) else {
             opswap_skips::skipped("there is no rustfmt");
             return;
         };
         let lines = added.lines().count();
-        if name.starts_with("kfunc") {
+        if by == Macro::Kfunc {
+            kfuncs += 1;
             assert!(lines <= MAX_KFUNC_LINES, "{name}: {lines} lines are added:\n{added}");
+            let long = added.lines().find(|line| line.chars().count() > MAX_WIDTH);
+            assert_eq!(long, None, "{name}: a line of more than {MAX_WIDTH} characters");
         }
         let found = format!("{item}{RULE}{added}");
         if std::env::var_os("BLESS").is_some() {
@@ -132,4 +177,5 @@ fn expansions_are_the_expected_ones_and_small() {
         let expected = fs::read_to_string(golden(name)).unwrap_or_default();
         assert!(expected == found, "{name} differs from expected/{name}.rs (BLESS=1 renews it):\n{found}");
     }
+    assert!(kfuncs >= 10, "only {kfuncs} kfuncs are among the items");
 }

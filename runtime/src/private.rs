@@ -5,12 +5,14 @@
 //! | `shim` | the functions that compiled code calls |
 //! | `raw` | the same in raw mode |
 //! | `op` | the way from a typed wrapper into an operation |
+//! | `parts` | what they are made of: words, and a value for each type |
 //! | `agree` | whether a flag word agrees with a signature |
 //! | `describe` | constants that the macros compose descriptors of |
 
 pub mod agree;
 mod describe;
 mod op;
+mod parts;
 mod raw;
 mod shim;
 
@@ -35,7 +37,7 @@ pub use crate::struct_ops::PinGuard;
 pub use crate::struct_ops::{PinnedTable, StructOpsType};
 pub use crate::types::{
     BtfEnum, BtfGeneric, BtfObject, BtfType, Carried, IterItem, IterRoom, IterSlot, IterState, KfuncArg,
-    KfuncRet, OpArg, OpArgs, OpRet, Pod, Returned, ViaEnum, ViaValue, iter_words,
+    KfuncRet, OpArg, OpArgs, OpRet, Pod, RawTyped, Returned, ViaEnum, ViaValue, iter_words,
 };
 
 pub use describe::{
@@ -43,8 +45,9 @@ pub use describe::{
     op_ret_shape, plain, rcu_member, repr_of, stubbed,
 };
 pub use op::call;
+pub use parts::{Fixed, In, RawCaller, RawIn, RawOut, Tied, arg, raw, raw_ret, ret, words};
 pub use raw::{raw0, raw1, raw2, raw3, raw4, raw5, raw6, raw7, raw8, raw9, raw10, raw11, raw12};
 pub use shim::{
-    KfuncName, Signature, draft, kfunc0, kfunc1, kfunc2, kfunc3, kfunc4, kfunc5, kfunc6, kfunc7, kfunc8,
-    kfunc9, kfunc10, kfunc11, kfunc12,
+    kfunc0, kfunc1, kfunc2, kfunc3, kfunc4, kfunc5, kfunc6, kfunc7, kfunc8, kfunc9, kfunc10, kfunc11,
+    kfunc12, linked,
 };

@@ -35,7 +35,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use opswap_bpf::proto::{FieldPolicy, KfuncProto, MemAccess, StructOpsProto};
-use opswap_bpf::{Btf, BtfId, KfuncId, OpIdx, Text};
+use opswap_bpf::{Btf, BtfId, KfuncId, OpIdx, Text, TypeRef};
 use opswap_jit::CodeAddr;
 
 use crate::declare::{DiskRecords, KfuncDecl, Linked, Place, StructOpsDecl, TypeDecl};
@@ -283,6 +283,12 @@ impl Registry {
     /// The kfunc with this name.
     pub fn kfunc_named(&self, name: &str) -> Option<KfuncId> {
         let at = self.kfuncs.binary_search_by(|kfunc| kfunc.proto.name.as_str().cmp(name)).ok()?;
+        u32::try_from(at).ok().map(KfuncId)
+    }
+
+    /// The kfunc that destroys a reference to this type where a map is left with one (`#[kfunc(dtor)]`).
+    pub fn destructor(&self, ty: TypeRef) -> Option<KfuncId> {
+        let at = self.kfuncs.iter().position(|kfunc| functions::destroys(&kfunc.proto) == Some(ty))?;
         u32::try_from(at).ok().map(KfuncId)
     }
 

@@ -48,6 +48,7 @@ const UNSAFE_FILES: &[&str] = &[
     "runtime/src/module/library.rs",
     "runtime/src/module/loaded.rs",
     "runtime/src/private/op.rs",
+    "runtime/src/private/parts.rs",
     "runtime/src/private/raw.rs",
     "runtime/src/private/shim.rs",
     "runtime/src/types/special.rs",

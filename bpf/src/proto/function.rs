@@ -43,6 +43,8 @@ bitflags::bitflags! {
         const SPINLOCK_SAFE = 1 << 17;
         /// Needs the capability for performance monitoring.
         const PERFMON = 1 << 18;
+        /// Destroys what is left in a map: references to its only argument's type. The kernel has no bit for it, but a list.
+        const DTOR = 1 << 31;
     }
 }
 

@@ -1,14 +1,15 @@
 //! What a described type means.
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Fields, GenericParam, Generics, Ident, LitStr, Type, Variant};
 
 use super::parse::{Body, Field, FieldWords, Input};
-use crate::docs;
 use crate::errors::Errors;
 use crate::paths::Paths;
+use crate::{c_name, docs};
 
 /// Representations of an enum that give it a C type.
 const ENUM_REPRS: [&str; 8] = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"];
@@ -206,11 +207,13 @@ fn enumeration(ident: &Ident, repr: &[Ident], variants: &[Variant], errors: &mut
 }
 
 fn c_name(ident: &Ident, given: Option<&LitStr>, errors: &mut Errors) -> String {
-    let Some(literal) = given else { return ident.unraw().to_string() };
-    let name = literal.value();
-    let plain = name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
-    if name.is_empty() || !plain || name.as_bytes()[0].is_ascii_digit() {
-        errors.at(literal, "a name in BTF is a C identifier");
+    let (name, at) = match given {
+        Some(literal) => (literal.value(), literal.to_token_stream()),
+        None => (ident.unraw().to_string(), ident.to_token_stream()),
+    };
+    if let Some(problem) = c_name::problem(&name) {
+        let fix = if given.is_some() { "" } else { "; give it another with `#[btf(name = \"…\")]`" };
+        errors.at(at, format!("C programs write this name, and `{name}` {problem}{fix}"));
     }
     name
 }

@@ -1,15 +1,17 @@
 //! What a kfunc means: every rule that can be seen in the tokens. What depends on types is asserted in the expansion.
 
+use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{FnArg, GenericParam, Ident, LitStr, Pat, Path, Safety, Type, WherePredicate};
+use syn::{Attribute, FnArg, GenericParam, Ident, LitStr, Pat, Path, Safety, Type, WherePredicate};
 
 use super::flags::{EXCLUSIVE, Flag};
 use super::parse::Input;
 use super::tie::{self, Tie};
-use crate::docs;
 use crate::errors::Errors;
 use crate::paths::Paths;
 use crate::signature::{self, Seen};
+use crate::{c_name, docs};
 
 /// Most parameters (`MAX_BPF_FUNC_REG_ARGS` and the stack arguments of Linux 7.2).
 const MAX_ARGS: usize = 12;
@@ -52,11 +54,14 @@ pub(crate) struct Kfunc {
     pub(crate) sets: Vec<Path>,
     pub(crate) filter: Option<Path>,
     pub(crate) deprecated: String,
+    /// The function's `#[cfg(…)]`: its declaration comes and goes with it.
+    pub(crate) conditions: Vec<Attribute>,
 }
 
 /// The kfunc, meaningful only if no mistake was reported.
 pub(crate) fn check(input: Input, errors: &mut Errors) -> Kfunc {
     qualifiers(&input, errors);
+    attributes(&input, errors);
     generics(&input, errors);
     exclusive(&input.flags, errors);
     let args = args(&input, errors);
@@ -69,9 +74,10 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Kfunc {
         Mode::Safe => tie::of(&args, &ret, errors),
         Mode::Raw => Tie::None,
     };
-    if let Type::ImplTrait(hidden) = &ret {
+    if let Some(hidden) = signature::hidden(&ret) {
         errors.at(hidden, "a kfunc's result is a type with a name: programs cannot hold an `impl Trait`");
     }
+    destructor(&input, &args, &ret, errors);
     let sig = &input.function.sig;
     Kfunc {
         mode,
@@ -84,6 +90,13 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Kfunc {
         tie,
         programs: programs(&input, errors),
         deprecated: input.deprecated.as_ref().map(LitStr::value).unwrap_or_default(),
+        conditions: input
+            .function
+            .attrs
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("cfg"))
+            .cloned()
+            .collect(),
         flags: input.flags,
         sets: input.sets,
         filter: input.filter,
@@ -145,10 +158,10 @@ fn args(input: &Input, errors: &mut Errors) -> Vec<Arg> {
             format!("a kfunc takes at most {MAX_ARGS} arguments, this one takes {}", inputs.len()),
         );
     }
-    inputs.iter().filter_map(|param| arg(param, errors)).collect()
+    inputs.iter().enumerate().filter_map(|(index, param)| arg(index, param, errors)).collect()
 }
 
-fn arg(param: &FnArg, errors: &mut Errors) -> Option<Arg> {
+fn arg(index: usize, param: &FnArg, errors: &mut Errors) -> Option<Arg> {
     let typed = match param {
         FnArg::Typed(typed) => typed,
         FnArg::Receiver(receiver) => {
@@ -159,7 +172,7 @@ fn arg(param: &FnArg, errors: &mut Errors) -> Option<Arg> {
             return None;
         }
     };
-    if let Type::ImplTrait(hidden) = &*typed.ty {
+    if let Some(hidden) = signature::hidden(&typed.ty) {
         errors.at(hidden, "a kfunc's parameter is a type with a name: programs cannot pass an `impl Trait`");
     }
     if signature::lifetimes(&typed.ty).contains(&Seen::Static) {
@@ -171,20 +184,74 @@ fn arg(param: &FnArg, errors: &mut Errors) -> Option<Arg> {
     {
         name.ident.clone()
     } else if let Pat::Wild(wild) = pattern {
-        Ident::new("unused", wild.span())
+        Ident::new(&format!("arg{index}"), wild.span())
     } else {
         errors.at(pattern, "a kfunc's parameter is a plain name: it becomes the name in the C header");
         return None;
     };
+    let text = name.unraw().to_string();
+    if let Some(problem) = c_name::problem(&text) {
+        errors
+            .at(&name, format!("a kfunc's parameter becomes a name in the C header, and `{text}` {problem}"));
+    }
+    if let Some(attribute) = typed.attrs.iter().find(|attribute| is_conditional(attribute)) {
+        errors.at(
+            attribute,
+            "a kfunc has the same parameters in every build: write one kfunc for each, under a `#[cfg(…)]` of its own",
+        );
+    }
     Some(Arg { name, ty: (*typed.ty).clone() })
 }
 
+/// `#[cfg(…)]` and `#[cfg_attr(…)]`.
+fn is_conditional(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr")
+}
+
+/// Attributes of the function that contradict what it is.
+fn attributes(input: &Input, errors: &mut Errors) {
+    for attribute in &input.function.attrs {
+        let path = attribute.path();
+        if path.is_ident("target_feature") {
+            errors.at(
+                attribute,
+                "a kfunc runs on every machine that the program runs on: leave out `target_feature`",
+            );
+        } else if path.segments.last().is_some_and(|last| last.ident == "kfunc") {
+            errors.at(
+                attribute,
+                "`#[kfunc]` stands here a second time: programs know the function by one name",
+            );
+        }
+    }
+}
+
+/// A destructor takes what it destroys, and nothing more.
+fn destructor(input: &Input, args: &[Arg], ret: &Type, errors: &mut Errors) {
+    let Some((word, _)) = input.flags.iter().find(|(_, flag)| flag.word == "dtor") else { return };
+    if let [_, second, ..] = args {
+        errors.at(&second.name, "a destructor has one parameter: the reference that it destroys");
+    } else if args.is_empty() {
+        errors.at(word, "a destructor has a parameter, the reference that it destroys: `KRef<T>`");
+    }
+    if !matches!(ret, Type::Tuple(unit) if unit.elems.is_empty()) {
+        errors.at(ret, "a destructor returns nothing: nobody waits for a result when a map is freed");
+    }
+}
+
 fn name(given: &Option<LitStr>, ident: &Ident, errors: &mut Errors) -> String {
-    let Some(literal) = given else { return syn::ext::IdentExt::unraw(ident).to_string() };
-    let name = literal.value();
-    let plain = name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
-    if !plain || name.is_empty() || name.as_bytes()[0].is_ascii_digit() || name.len() > MAX_NAME {
-        errors.at(literal, format!("a kfunc's name is a C identifier of at most {MAX_NAME} bytes"));
+    let (name, at) = match given {
+        Some(literal) => (literal.value(), literal.to_token_stream()),
+        None => (ident.unraw().to_string(), ident.to_token_stream()),
+    };
+    let problem = if name.len() > MAX_NAME {
+        Some(format!("has more than {MAX_NAME} bytes"))
+    } else {
+        c_name::problem(&name)
+    };
+    if let Some(problem) = problem {
+        let fix = if given.is_some() { "" } else { "; give it another with `name = \"…\"`" };
+        errors.at(at, format!("C programs write a kfunc's name, and `{name}` {problem}{fix}"));
     }
     name
 }

@@ -2,115 +2,124 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
-use super::check::{Kfunc, Mode};
+use super::check::{Arg, Kfunc, Mode};
+use super::flags::Rule;
 use super::tie::Tie;
 use crate::{paths, signature};
 
-/// The record in the link-time slice, and an assertion per flag that speaks of the signature.
+/// The record in the link-time slice.
 pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
-    let name = &kfunc.name;
     let (import, register) = (kfunc.paths.import(), paths::register("OPSWAP_KFUNCS"));
-    let names: Vec<String> = kfunc.args.iter().map(|arg| arg.name.to_string()).collect();
-    let count = kfunc.args.len();
-    let (family, tie) = match kfunc.tie {
-        Tie::None => (quote!(Fixed), quote!(NONE)),
-        Tie::Static => (quote!(Fixed), quote!(STATIC)),
-        Tie::Arg(index) => {
-            let index = proc_macro2::Literal::usize_unsuffixed(index);
-            (quote!(Tied), quote!(arg(#index)))
-        }
+    let ident = &kfunc.ident;
+    let (words, ret) = (words(kfunc), ret(kfunc));
+    let args = kfunc.args.iter().map(|arg| parameter(kfunc.mode, arg));
+    // An `unsafe fn` is no `Fn`: a closure gives it.
+    let (make, function) = match kfunc.mode {
+        Mode::Safe => (format_ident!("kfunc{}", kfunc.args.len()), quote!(#ident)),
+        Mode::Raw => (format_ident!("raw{}", kfunc.args.len()), quote!(|| #ident)),
     };
-    let signature = match kfunc.mode {
-        Mode::Safe => safe_signature(kfunc, &family),
-        Mode::Raw => raw_signature(kfunc),
-    };
-    let options = options(kfunc);
-    let agree = agreements(kfunc);
+    let conditions = &kfunc.conditions;
+    let signature = agreeing(kfunc, quote!(__p::#make(#words, (#function, || &__DECL), #(#args,)* #ret)));
     quote! {
+        #(#conditions)*
         const _: () = {
             #import
-            struct __Kfunc;
-            impl __p::KfuncName for __Kfunc {
-                const NAME: &'static str = #name;
-                const ARGS: &'static [&'static str] = &[#(#names),*];
-            }
-            const __SIG: __p::Signature<#count> = #signature;
             #register
-            static __DECL: __p::Linked<__p::KfuncDecl> = unsafe { __p::draft(__p::place!(), &__SIG, __p::Tie::#tie) #(#options)* .linked() };
-            #agree
+            static __DECL: __p::Linked<__p::KfuncDecl> = __p::linked(&#signature);
         };
     }
 }
 
-/// Each type by way of a projection, so that a mistake in it is reported once.
-fn safe_signature(kfunc: &Kfunc, family: &TokenStream) -> TokenStream {
-    let ident = &kfunc.ident;
-    let make = format_ident!("kfunc{}", kfunc.args.len());
-    let carriers = kfunc.args.iter().map(|arg| {
-        let ty = signature::erased(&arg.ty);
-        quote_spanned!(ty.span()=> <#ty as __p::Carried>::Out)
-    });
-    let ret = signature::erased(&kfunc.ret);
-    let ret = quote_spanned!(ret.span()=> <#ret as __p::Returned>::#family);
-    quote!(__p::#make::<__Kfunc, _, #(#carriers,)* #ret>(#ident))
+/// A parameter. Its type stands in a projection, so that a mistake in it is reported once.
+fn parameter(mode: Mode, arg: &Arg) -> TokenStream {
+    let name = arg.name.unraw().to_string();
+    match mode {
+        Mode::Safe => {
+            let ty = signature::erased(&arg.ty);
+            quote_spanned!(ty.span()=> __p::arg::<__p::In<#ty>>(#name))
+        }
+        Mode::Raw => {
+            let ty = &arg.ty;
+            // As with the kernel's other suffixes: a name that is nothing else has none.
+            let from =
+                if name.len() > CALLER.len() && name.ends_with(CALLER) { "RawCaller" } else { "RawIn" };
+            let from = Ident::new(from, ty.span());
+            quote_spanned!(ty.span()=> __p::raw::<__p::#from<#ty>>(#name))
+        }
+    }
 }
 
-/// An `unsafe fn` is no `Fn`: a closure calls it.
-fn raw_signature(kfunc: &Kfunc) -> TokenStream {
-    let (ident, ret) = (&kfunc.ident, &kfunc.ret);
-    let make = format_ident!("raw{}", kfunc.args.len());
-    let types = kfunc.args.iter().map(|arg| &arg.ty);
-    // Names of our own: the kernel's suffixes are no snake case.
-    let names: Vec<Ident> = (0..kfunc.args.len()).map(|index| format_ident!("a{index}")).collect();
-    let flags = flag_bits(kfunc);
-    quote! {
-        // SAFETY: the shim passes what the verifier proved against the declaration.
-        __p::#make::<__Kfunc, _, #(#types,)* #ret>(|#(#names),*| unsafe { #ident(#(#names),*) }, #flags)
+/// The suffix of a parameter that the runtime fills in.
+const CALLER: &str = "__prog";
+
+/// The result, and an assertion per flag that speaks of it, at the flag.
+fn ret(kfunc: &Kfunc) -> TokenStream {
+    let spelt = spelt(&kfunc.ret);
+    let ret = signature::erased(&kfunc.ret);
+    let mut tokens = match (kfunc.mode, kfunc.tie) {
+        (Mode::Raw, _) => quote_spanned!(ret.span()=> __p::raw_ret::<__p::RawOut<#ret>>(#spelt)),
+        (Mode::Safe, Tie::None | Tie::Static) => {
+            quote_spanned!(ret.span()=> __p::ret::<__p::Fixed<#ret>>(#spelt))
+        }
+        (Mode::Safe, Tie::Arg(_)) => {
+            quote_spanned!(ret.span()=> __p::ret::<__p::Tied<#ret>>(#spelt))
+        }
+    };
+    for (word, flag) in &kfunc.flags {
+        if let Some(Rule::Result(rule)) = flag.rule {
+            let span = word.span().resolved_at(Span::call_site());
+            let rule = Ident::new(rule, span);
+            tokens.extend(quote_spanned!(span=> .#rule()));
+        }
     }
+    tokens
 }
 
 fn flag_bits(kfunc: &Kfunc) -> u32 {
     kfunc.flags.iter().fold(0, |bits, (_, flag)| bits | flag.bit)
 }
 
-/// What only some kfuncs say.
-fn options(kfunc: &Kfunc) -> Vec<TokenStream> {
-    let Kfunc { doc, programs, sets, deprecated, filter, .. } = kfunc;
-    let mut options = Vec::new();
-    if !doc.is_empty() {
-        options.push(quote!(.doc(#doc)));
+/// All that is no type.
+fn words(kfunc: &Kfunc) -> TokenStream {
+    let Kfunc { name, doc, programs, sets, deprecated, filter, .. } = kfunc;
+    let flags = proc_macro2::Literal::u32_unsuffixed(flag_bits(kfunc));
+    let tie = match kfunc.tie {
+        Tie::None => quote!(NONE),
+        Tie::Static => quote!(STATIC),
+        Tie::Arg(index) => {
+            let index = proc_macro2::Literal::usize_unsuffixed(index);
+            quote!(arg(#index))
+        }
+    };
+    let mut words = quote!(unsafe { __p::words(__p::place!(), #name, __p::Tie::#tie, #flags) });
+    if !doc.is_empty() || !deprecated.is_empty() {
+        words.extend(quote!(.said(#doc, #deprecated)));
     }
-    let flags = flag_bits(kfunc);
-    if flags != 0 {
-        options.push(quote!(.flags(#flags)));
+    if !programs.is_empty() || !sets.is_empty() || filter.is_some() {
+        words.extend(quote!(.callers(&[#(#programs),*], &[#(&#sets),*], &[#filter])));
     }
-    if !programs.is_empty() || !sets.is_empty() {
-        options.push(quote!(.sets(&[#(#programs),*], &[#(&#sets),*])));
-    }
-    options.extend(filter.iter().map(|filter| quote!(.filter(#filter))));
-    if !deprecated.is_empty() {
-        options.push(quote!(.deprecated(#deprecated)));
-    }
-    options
+    words
 }
 
-fn agreements(kfunc: &Kfunc) -> TokenStream {
-    let ret = spelt(&kfunc.ret);
-    let ruled = kfunc.flags.iter().filter_map(|(word, flag)| flag.rule.map(|rule| (word, rule)));
-    ruled
-        .map(|(word, rule)| {
+/// The signature, after an assertion per flag that speaks of the parameters, at the flag.
+fn agreeing(kfunc: &Kfunc, mut signature: TokenStream) -> TokenStream {
+    for (word, flag) in &kfunc.flags {
+        if let Some(Rule::Parameters(rule)) = flag.rule {
             let span = word.span().resolved_at(Span::call_site());
-            // The kernel lets any function with a pointer own or give up; its programs find out at the call.
+            // The kernel lets any function with a pointer take what the program owns; its programs find out at the call.
             let check = match (kfunc.mode, rule) {
-                (Mode::Raw, "acquire" | "release") => format_ident!("raw_{rule}", span = span),
+                (Mode::Raw, "release") => Ident::new("raw_release", span),
+                (Mode::Raw, "dtor") => Ident::new("raw_dtor", span),
                 (Mode::Raw | Mode::Safe, rule) => Ident::new(rule, span),
             };
-            quote_spanned!(span=> const _: () = __p::agree::#check(&__SIG, #ret);)
-        })
-        .collect()
+            signature = quote_spanned!(span=> __p::agree::#check(#signature));
+        }
+    }
+    signature
 }
 
 /// A type as people write it.
@@ -121,4 +130,6 @@ fn spelt(ty: &Type) -> String {
         .replace(" < ", "<")
         .replace(" >", ">")
         .replace("& ", "&")
+        .replace("* mut ", "*mut ")
+        .replace("* const ", "*const ")
 }

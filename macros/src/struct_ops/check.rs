@@ -1,13 +1,14 @@
 //! What a table of operations means.
 
 use quote::ToTokens;
-use syn::{Ident, LitStr, Type, TypeFnPtr, Visibility};
+use syn::ext::IdentExt;
+use syn::{Attribute, Ident, LitStr, Type, TypeFnPtr, Visibility};
 
 use super::parse::{Form, Input, Member as Written, OpWords, reprs};
-use crate::docs;
 use crate::errors::Errors;
 use crate::paths::Paths;
 use crate::signature::{self, Seen};
+use crate::{c_name, docs};
 
 /// Most operations of a table (the kernel's `BPF_STRUCT_OPS_MAX_NR_MEMBERS`).
 const MAX_MEMBERS: usize = 64;
@@ -101,6 +102,12 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Table {
 }
 
 fn check_member(member: Written, errors: &mut Errors) -> Member {
+    c_name(&member.ident.unraw().to_string(), &member.ident, "a member's name", errors);
+    let conditional =
+        |attribute: &&Attribute| attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr");
+    if let Some(attribute) = member.attributes.iter().find(conditional) {
+        errors.at(attribute, "a table has the same members in every build: programs fill in one layout");
+    }
     let op = match &member.form {
         Form::Op(function) => Some(op(function, Native::Always, &member.words, errors)),
         Form::OptionalOp(function) => Some(op(function, Native::Maybe, &member.words, errors)),
@@ -175,16 +182,19 @@ fn args(function: &TypeFnPtr, errors: &mut Errors) -> Vec<(Ident, Type)> {
 }
 
 fn name(given: Option<&LitStr>, ident: &Ident, errors: &mut Errors) -> String {
-    let Some(literal) = given else { return snake_case(&ident.to_string()) };
-    let name = literal.value();
-    let plain = name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
-    if name.is_empty() || !plain || name.as_bytes()[0].is_ascii_digit() {
-        errors.at(
-            literal.to_token_stream(),
-            "a table's name is a C identifier, as programs write it after `struct`",
-        );
-    }
+    let (name, at) = match given {
+        Some(literal) => (literal.value(), literal.to_token_stream()),
+        None => (snake_case(&ident.unraw().to_string()), ident.to_token_stream()),
+    };
+    c_name(&name, at, "a table's name", errors);
     name
+}
+
+/// Reports a name that C programs cannot write.
+fn c_name(name: &str, at: impl ToTokens, what: &str, errors: &mut Errors) {
+    if let Some(problem) = c_name::problem(name) {
+        errors.at(at, format!("C programs write {what}, and `{name}` {problem}"));
+    }
 }
 
 /// `CongestionOps` as `congestion_ops`.

@@ -2,10 +2,14 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::check::{Member, Native, Op, Presence, Sleep, Table};
 use crate::paths;
+
+/// Arguments from which on clippy speaks up, `self` not counted.
+const LINTED: usize = 6;
 
 /// The record in the link-time slice, the traits of the table, and one method for each operation.
 pub(crate) fn codegen(table: &Table) -> TokenStream {
@@ -24,6 +28,9 @@ pub(crate) fn codegen(table: &Table) -> TokenStream {
             None => members.push(data_member(table, member)),
         }
     }
+    // The table says how many arguments an operation has; its methods only follow.
+    let many = table.members.iter().flat_map(|member| &member.op).any(|op| op.args.len() > LINTED);
+    let wide = many.then(|| quote!(#[allow(clippy::too_many_arguments)]));
     quote! {
         const _: () = {
             #import
@@ -39,6 +46,7 @@ pub(crate) fn codegen(table: &Table) -> TokenStream {
             }
             /// A pinned slot: its operations as methods.
             #vis struct __Pinned<'a>(__p::PinGuard<'a, #ident>);
+            #wide
             impl __Pinned<'_> { #(#methods)* }
             impl __p::PinnedTable for __Pinned<'_> {
                 type Table = #ident;
@@ -50,7 +58,7 @@ pub(crate) fn codegen(table: &Table) -> TokenStream {
 
 fn op_member(table: &Table, member: &Member, op: &Op, index: u32) -> TokenStream {
     let (ident, field, doc) = (&table.ident, &member.ident, &member.doc);
-    let name = field.to_string();
+    let name = field.unraw().to_string();
     let presence = match op.presence {
         Presence::Required => quote!(Required),
         Presence::Optional => quote!(Optional),
@@ -61,7 +69,7 @@ fn op_member(table: &Table, member: &Member, op: &Op, index: u32) -> TokenStream
         Sleep::Sleepable => quote!(Sleepable),
     };
     let args = op.args.iter().map(|(name, ty)| {
-        let name = name.to_string();
+        let name = name.unraw().to_string();
         let shape = quote_spanned!(ty.span()=> __p::op_arg_shape::<#ty>());
         quote!(__p::ArgDecl { name: #name, shape: #shape })
     });
@@ -83,7 +91,7 @@ fn op_member(table: &Table, member: &Member, op: &Op, index: u32) -> TokenStream
 
 fn data_member(table: &Table, member: &Member) -> TokenStream {
     let (ident, field, doc, ty) = (&table.ident, &member.ident, &member.doc, &member.ty);
-    let name = field.to_string();
+    let name = field.unraw().to_string();
     quote_spanned! {ty.span()=>
         __p::data_member::<#ty>(#name, #doc, __p::core::mem::offset_of!(#ident, #field))
     }

@@ -2,7 +2,10 @@
 //! compiler shows the message at the word.
 
 use super::shim::Signature;
-use crate::declare::{ArgDecl, ArgForm, DemandDecl, MemRule, NullDecl, RetForm, TrustDecl};
+use crate::declare::{
+    ArgDecl, ArgForm, ArgShape, DemandDecl, MemRule, NullDecl, RetForm, RetShape, TrustDecl,
+};
+use crate::types::RawShape;
 
 /// Longest message; a longer type name is cut.
 const MAX: usize = 240;
@@ -40,11 +43,10 @@ impl Message {
 }
 
 macro_rules! rules {
-    ($($word:ident $shown:literal on the result, $needs:literal, |$ret:ident| $agrees:expr;)*) => {$(
+    ($($word:ident $shown:literal on a result $shape:ty, $needs:literal, |$ret:ident| $agrees:expr;)*) => {$(
         #[doc = concat!("`", $shown, "`; `spelt` is the result's type as written.")]
         #[track_caller]
-        pub const fn $word<const N: usize>(signature: &Signature<N>, spelt: &str) {
-            let $ret = &signature.ret;
+        pub(super) const fn $word($ret: &$shape, spelt: &str) {
             if !$agrees {
                 let message = Message::of(&[
                     concat!("`", $shown, "` needs ", $needs, "; this function returns `"), spelt, "`",
@@ -56,23 +58,26 @@ macro_rules! rules {
     ($($word:ident $shown:literal on the parameters, $needs:literal, |$args:ident| $agrees:expr;)*) => {$(
         #[doc = concat!("`", $shown, "`.")]
         #[track_caller]
-        pub const fn $word<const N: usize>(signature: &Signature<N>, _spelt: &str) {
-            let $args = &signature.args;
+        pub const fn $word<const N: usize>(signature: Signature<N>) -> Signature<N> {
+            let $args = signature.args.split_at(signature.len).0;
             if !$agrees {
                 panic!(concat!("`", $shown, "` needs ", $needs, "; no parameter of this function is one"));
             }
+            signature
         }
     )*};
 }
 
 rules! {
-    acquire "acquire" on the result, "an owned return such as `KRef<T>`",
+    acquire "acquire" on a result RetShape, "an owned return such as `KRef<T>`",
         |ret| matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Owned);
-    raw_acquire "acquire" on the result, "a pointer", |ret| !matches!(ret.form, RetForm::Void | RetForm::Scalar);
-    ret_null "ret_null" on the result, "a return that may be null, such as `Option<&T>`",
+    ret_null "ret_null" on a result RetShape, "a return that may be null, such as `Option<&T>`",
         |ret| matches!(ret.null, NullDecl::Nullable);
-    rcu_protected "rcu_protected" on the result, "an RCU-protected return `Rcu<'a, T>`",
+    rcu_protected "rcu_protected" on a result RetShape, "an RCU-protected return `Rcu<'a, T>`",
         |ret| matches!(ret.form, RetForm::Object) && matches!(ret.trust, TrustDecl::Rcu);
+    raw_acquire "acquire" on a result Option<RawShape>, "a pointer", |ret| pointer(ret);
+    raw_ret_null "ret_null" on a result Option<RawShape>, "a pointer", |ret| pointer(ret);
+    raw_rcu_protected "rcu_protected" on a result Option<RawShape>, "a safe function that returns `Rcu<'a, T>`", |_ret| false;
 }
 
 rules! {
@@ -88,8 +93,20 @@ rules! {
         |args| first(args, ArgForm::Iter) && matches!(args[0].shape.mem, MemRule::ReadWrite);
     iter_destroy "iter_destroy" on the parameters, "an iterator's state `&mut Iter<T>` as its first parameter",
         |args| first(args, ArgForm::Iter) && matches!(args[0].shape.mem, MemRule::ReadWrite);
+    dtor "dtor" on the parameters, "the reference that it destroys, `KRef<T>`, as its only parameter",
+        |args| args.len() == 1 && owned(&args[0].shape);
+    raw_dtor "dtor" on the parameters, "a pointer to the type that it destroys, `*mut T`, as its only parameter",
+        |args| args.len() == 1 && owned(&args[0].shape);
     implicit_args "implicit_args" on the parameters, "a parameter that the runtime fills in, such as `&CallSite`",
         |args| any(args, ArgForm::Implicit, None);
+}
+
+/// Whether an `unsafe fn` returns a pointer.
+const fn pointer(raw: &Option<RawShape>) -> bool {
+    match raw {
+        Some(raw) => raw.pointer,
+        None => false,
+    }
 }
 
 const fn any(args: &[ArgDecl], form: ArgForm, demand: Option<DemandDecl>) -> bool {
@@ -120,6 +137,13 @@ const fn any_pointer(args: &[ArgDecl]) -> bool {
         at += 1;
     }
     false
+}
+
+/// A reference that is taken, and is there.
+const fn owned(shape: &ArgShape) -> bool {
+    matches!(shape.form, ArgForm::Object)
+        && matches!(shape.demand, DemandDecl::Owned)
+        && matches!(shape.null, NullDecl::NonNull)
 }
 
 const fn first(args: &[ArgDecl], form: ArgForm) -> bool {

@@ -13,21 +13,30 @@ mod tests;
 
 use opswap_jit::RunHeader;
 
-use crate::declare::{
-    ArgDecl, ArgForm, ArgShape, KfuncDecl, KfuncDraft, MemRule, Place, RetShape, ShimAddr, Tie,
-};
+use super::parts::{Arg, Ret, Words};
+use crate::declare::{ArgDecl, ArgForm, ArgShape, KfuncDecl, Linked, MemRule, RetShape, ShimAddr};
 use crate::run::{self, BadArgument, Run};
 use crate::types::{Carrier, Decode, Encode, KfuncArg, KfuncRet, Raw, RetFamily};
 
 /// Most registers of a kfunc, the ones on the stack included.
 const MAX_REGS: usize = 12;
 
-/// Names for messages: implemented by a marker type that each expansion makes.
-pub trait KfuncName: 'static {
+/// Names for messages. Expansions pass a closure that gives the kfunc's own record: a type without bytes, which shims are generic over.
+pub trait KfuncName: Copy + 'static {
     /// The kfunc.
-    const NAME: &'static str;
-    /// Its parameters.
-    const ARGS: &'static [&'static str];
+    fn name(self) -> &'static str;
+    /// The parameter with this index.
+    fn arg(self, index: usize) -> &'static str;
+}
+
+impl<D: Fn() -> &'static Linked<KfuncDecl> + Copy + 'static> KfuncName for D {
+    fn name(self) -> &'static str {
+        self().name
+    }
+
+    fn arg(self, index: usize) -> &'static str {
+        self().args.get(index).map_or("", |arg| arg.name)
+    }
 }
 
 /// What compiled code calls for up to five registers.
@@ -40,29 +49,27 @@ pub(super) type Wide =
 /// Any of them, as the registry stores it.
 pub(super) type Erased = unsafe extern "C" fn();
 
-/// What the macro makes of a kfunc's types, in one expression: each type is named once, so a mistake in it is reported once.
+/// A kfunc's types and words, in one expression: each type is named once, so a mistake in it is reported once.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature<const N: usize> {
-    /// Name of the kfunc.
-    pub name: &'static str,
+    /// All but the types.
+    pub(super) words: Words,
     /// Parameters; in raw mode a pointer and its size are one.
-    pub args: [ArgDecl; N],
+    pub(super) args: [ArgDecl; N],
     /// How many of them count.
-    pub len: usize,
+    pub(super) len: usize,
     /// Result.
-    pub ret: RetShape,
+    pub(super) ret: RetShape,
     /// What compiled code calls.
-    pub shim: ShimAddr,
+    pub(super) shim: ShimAddr,
 }
 
-/// The record of a kfunc with this signature, for the macro to add to.
-pub const fn draft<const N: usize>(place: Place, signature: &'static Signature<N>, tie: Tie) -> KfuncDraft {
-    KfuncDecl::draft(
-        place,
-        signature.name,
-        signature.args.split_at(signature.len).0,
-        (signature.ret, tie, signature.shim),
-    )
+/// The record of a kfunc with this signature.
+pub const fn linked<const N: usize>(signature: &'static Signature<N>) -> Linked<KfuncDecl> {
+    let Signature { words, args, len, ret, shim } = signature;
+    let args = args.split_at(*len).0;
+    // SAFETY: shapes and shim are made of the same types; by `Words`' invariant the rest holds for that function.
+    unsafe { words.draft(args, *ret, *shim).linked() }
 }
 
 /// All registers of a call; those beyond the kfunc's own are not looked at.
@@ -74,7 +81,7 @@ type Regs = [u64; MAX_REGS];
 unsafe fn decode<K: KfuncName, A: KfuncArg>(
     regs: &Regs,
     at: usize,
-    index: usize,
+    (names, index): (K, usize),
     run: &Run<'_>,
 ) -> Result<A, BadArgument> {
     let first = if at < MAX_REGS { regs[at] } else { 0 };
@@ -82,20 +89,21 @@ unsafe fn decode<K: KfuncName, A: KfuncArg>(
     let raw = Raw { first, second, run };
     // SAFETY: the caller's promise.
     let value = unsafe { <A::Via as Decode<A>>::decode(raw) };
-    value.map_err(|value| BadArgument { argument: K::ARGS[index], value })
+    value.map_err(|value| BadArgument { argument: names.arg(index), value })
 }
 
 /// The result as a register. Memory must be as long as the kernel's parameter for it says.
 #[inline(always)]
 fn encode<K: KfuncName, R: KfuncRet>(
-    value: R,
+    (value, names): (R, K),
     shapes: &[ArgShape],
     regs: &Regs,
     run: &Run<'_>,
 ) -> Result<u64, BadArgument> {
     if let Some(bytes) = <R::Via as Encode<R>>::bytes(&value) {
         let mut at = 0;
-        for (shape, argument) in shapes.iter().zip(K::ARGS) {
+        for (index, shape) in shapes.iter().enumerate() {
+            let argument = names.arg(index);
             if is_buffer_size(argument) && regs[at] > bytes as u64 {
                 return Err(BadArgument { argument, value: regs[at] });
             }
@@ -164,7 +172,7 @@ const fn may_alias(shapes: &[ArgShape]) -> bool {
 }
 
 /// Rust's rule for `&mut`, checked on the bytes: no other memory argument of the call overlaps a written one.
-fn check_aliases<K: KfuncName>(shapes: &[ArgShape], regs: &Regs) -> Result<(), BadArgument> {
+fn check_aliases<K: KfuncName>(names: K, shapes: &[ArgShape], regs: &Regs) -> Result<(), BadArgument> {
     let mut spans = [None; MAX_REGS];
     let mut at = 0;
     for (index, shape) in shapes.iter().enumerate() {
@@ -178,7 +186,7 @@ fn check_aliases<K: KfuncName>(shapes: &[ArgShape], regs: &Regs) -> Result<(), B
                 || later.start.saturating_add(later.bytes) <= earlier.start;
             let shared = earlier.mem == MemRule::Read && later.mem == MemRule::Read;
             if !apart && !shared {
-                return Err(BadArgument { argument: K::ARGS[index], value: later.start });
+                return Err(BadArgument { argument: names.arg(index), value: later.start });
             }
         }
     }
@@ -231,14 +239,19 @@ macro_rules! kfuncs {
         /// The signature of a kfunc with so many Rust parameters.
         #[doc(hidden)]
         #[track_caller]
-        pub const fn $make<K, F, $($arg,)* R>(_kfunc: F) -> Signature<$count>
+        pub const fn $make<F, K, $($arg,)* R>(
+            words: Words,
+            _kfunc: (F, K),
+            $($value: Arg<$arg>,)*
+            _ret: Ret<R>,
+        ) -> Signature<$count>
         where
             K: KfuncName,
             F: for<'x> $call<'x, $($arg,)* R> + Copy + 'static,
             $($arg: Carrier,)*
             R: RetFamily,
         {
-            let args = [$(ArgDecl { name: K::ARGS[$index], shape: $arg::SHAPE }),*];
+            let args = [$(ArgDecl { name: $value.name(), shape: $arg::SHAPE }),*];
             assert!(total(&args) <= MAX_REGS, "a kfunc takes at most 12 registers: a slice counts as two");
             let shim = if total(&args) <= 5 {
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
@@ -247,16 +260,18 @@ macro_rules! kfuncs {
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
                 unsafe { std::mem::transmute::<Wide, Erased>($wide::<K, F, $($arg,)* R>) }
             };
-            Signature { name: K::NAME, args, len: $count, ret: R::SHAPE, shim: ShimAddr(shim) }
+            Signature { words, args, len: $count, ret: R::SHAPE, shim: ShimAddr(shim) }
         }
 
         unsafe extern "C" fn $narrow<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: Carrier,)* R: RetFamily>(
             r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
         ) -> u64 {
             let regs = [r1, r2, r3, r4, r5, 0, 0, 0, 0, 0, 0, 0];
-            let body = |run: &Run<'_>| kfuncs!(@body K F R regs run ($($arg $value $index),*));
+            // SAFETY: `kfuncN` was given a value of `K`.
+            let names = unsafe { item::<K>() };
+            let body = |run: &Run<'_>| kfuncs!(@body names F R regs run ($($arg $value $index),*));
             // SAFETY: `run` is what compiled code passed.
-            unsafe { run::shim(run, K::NAME, body) }
+            unsafe { run::shim(run, names.name(), body) }
         }
 
         unsafe extern "C" fn $wide<K: KfuncName, F: for<'x> $call<'x, $($arg,)* R> + Copy, $($arg: Carrier,)* R: RetFamily>(
@@ -264,30 +279,32 @@ macro_rules! kfuncs {
             s6: u64, s7: u64, s8: u64, s9: u64, s10: u64, s11: u64, s12: u64,
         ) -> u64 {
             let regs = [r1, r2, r3, r4, r5, s6, s7, s8, s9, s10, s11, s12];
-            let body = |run: &Run<'_>| kfuncs!(@body K F R regs run ($($arg $value $index),*));
+            // SAFETY: `kfuncN` was given a value of `K`.
+            let names = unsafe { item::<K>() };
+            let body = |run: &Run<'_>| kfuncs!(@body names F R regs run ($($arg $value $index),*));
             // SAFETY: `run` is what compiled code passed.
-            unsafe { run::shim(run, K::NAME, body) }
+            unsafe { run::shim(run, names.name(), body) }
         }
     )*};
-    (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ()) => {{
+    (@body $names:ident $F:ident $R:ident $regs:ident $run:ident ()) => {{
         // SAFETY: `kfuncN` was given a value of `F`.
         let kfunc = unsafe { item::<$F>() };
-        encode::<$K, _>(kfunc.call(), &[], &$regs, $run)
+        encode((kfunc.call(), $names), &[], &$regs, $run)
     }};
-    (@body $K:ident $F:ident $R:ident $regs:ident $run:ident ($($arg:ident $value:ident $index:literal),+)) => {{
+    (@body $names:ident $F:ident $R:ident $regs:ident $run:ident ($($arg:ident $value:ident $index:literal),+)) => {{
         if const { may_alias(&[$($arg::SHAPE),*]) } {
-            check_aliases::<$K>(const { &[$($arg::SHAPE),*] }, &$regs)?;
+            check_aliases($names, const { &[$($arg::SHAPE),*] }, &$regs)?;
         }
         let mut at = 0;
         $(
             // SAFETY: the registers are what compiled code passed; the verifier proved them against the shapes.
-            let $value = unsafe { decode::<$K, $arg::At<'_>>(&$regs, at, $index, $run) }?;
+            let $value = unsafe { decode::<_, $arg::At<'_>>(&$regs, at, ($names, $index), $run) }?;
             at += const { $arg::SHAPE.regs as usize };
         )+
         let _ = at;
         // SAFETY: `kfuncN` was given a value of `F`.
         let kfunc = unsafe { item::<$F>() };
-        encode::<$K, _>(kfunc.call($($value),+), const { &[$($arg::SHAPE),*] }, &$regs, $run)
+        encode((kfunc.call($($value),+), $names), const { &[$($arg::SHAPE),*] }, &$regs, $run)
     }};
 }
 

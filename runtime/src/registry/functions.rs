@@ -49,9 +49,36 @@ pub(super) fn lower(
         }
     }
     let registered = |decl: &KfuncDecl| sets.get(decl.name).map_or(&[][..], Vec::as_slice);
+    let from = kfuncs.len();
     kfuncs.reserve(records.len());
     for decl in records {
         kfuncs.push(kfunc(decl, &part.owner, registered(decl), types)?);
+    }
+    check_destructors(records, &kfuncs[from..], types)
+}
+
+/// The type that a destructor destroys.
+pub(super) fn destroys(kfunc: &KfuncProto) -> Option<TypeRef> {
+    let [ArgProto { kind: ArgKind::Object { ty, demand: Demand::Owned }, .. }] = &kfunc.args[..] else {
+        return None;
+    };
+    kfunc.flags.contains(KfuncFlags::DTOR).then_some(*ty)
+}
+
+/// One destructor for a type, as the kernel has it.
+fn check_destructors(records: &[&KfuncDecl], kfuncs: &[Kfunc], types: &Types) -> Result<(), RegistryError> {
+    let mut first: HashMap<BtfId, &KfuncDecl> = HashMap::new();
+    for (decl, kfunc) in records.iter().zip(kfuncs) {
+        let Some(ty) = destroys(&kfunc.proto) else { continue };
+        if let Some(other) = first.insert(ty.id, decl) {
+            let problem = format!(
+                "destroys a `{}`, and so does `{}` at {}: a type has one destructor",
+                types.name(ty.id),
+                other.name,
+                other.place
+            );
+            return Err(User { name: decl.name, place: decl.place }.signature(problem));
+        }
     }
     Ok(())
 }

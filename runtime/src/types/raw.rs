@@ -22,10 +22,14 @@
 //! owned; one to a number is memory to be read. The runtime keeps no ledger of what raw kfuncs hand out: what they promise is their
 //! author's business.
 
+use std::marker::PhantomData;
+
 use crate::declare::{
     ArgDecl, ArgForm, ArgShape, DemandDecl, IntForm, KernelType, MemRule, NullDecl, RetForm, RetShape,
     SizeDecl, StepKind, TrustDecl, TypeExpr,
 };
+
+use crate::run::Run;
 
 use super::btf::BtfType;
 
@@ -141,6 +145,60 @@ raw_pointers! {
     *mut T, ReadWrite, std::ptr::with_exposed_provenance_mut;
 }
 
+/// A raw type by way of the macro: the projection names it once.
+#[doc(hidden)]
+pub trait RawTyped {
+    /// The type.
+    type Value: RawValue;
+    /// A parameter of this type.
+    type Arg: RawGiven;
+    /// A parameter of this type that the runtime fills in (`__prog`).
+    type Caller: RawGiven;
+}
+
+impl<T: RawValue> RawTyped for T {
+    type Value = T;
+    type Arg = FromWord<T>;
+    type Caller = FromCaller<T>;
+}
+
+/// Where a raw parameter comes from.
+#[doc(hidden)]
+pub trait RawGiven: 'static {
+    /// Its type.
+    type Value: RawValue;
+    /// The value, of what is in the parameter's register.
+    fn given(word: u64, run: &Run<'_>) -> Self::Value;
+}
+
+/// From the parameter's register.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FromWord<T>(PhantomData<T>);
+
+impl<T: RawValue> RawGiven for FromWord<T> {
+    type Value = T;
+
+    #[inline(always)]
+    fn given(word: u64, _run: &Run<'_>) -> T {
+        T::from_word(word)
+    }
+}
+
+/// From the runtime: a pointer to the [`CallSite`](crate::CallSite), whatever the program passed.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FromCaller<T>(PhantomData<T>);
+
+impl<T: RawValue> RawGiven for FromCaller<T> {
+    type Value = T;
+
+    #[inline(always)]
+    fn given(_word: u64, run: &Run<'_>) -> T {
+        T::from_word(std::ptr::from_ref(run.call_site()).expose_provenance() as u64)
+    }
+}
+
 /// The name in front of a suffix. A name that is nothing but the suffix has none, as in the kernel.
 const fn before(name: &'static str, suffix: &str) -> Option<&'static str> {
     let (bytes, end) = (name.as_bytes(), suffix.as_bytes());
@@ -161,11 +219,6 @@ const fn before(name: &'static str, suffix: &str) -> Option<&'static str> {
 
 const fn has(name: &'static str, suffix: &str) -> bool {
     before(name, suffix).is_some()
-}
-
-/// Whether a parameter is filled in with the calling program.
-pub(crate) const fn is_caller(name: &'static str) -> bool {
-    has(name, "__prog")
 }
 
 /// What stands around a parameter.
@@ -301,9 +354,9 @@ const fn pointee(raw: RawShape) -> ArgShape {
     }
 }
 
-/// Bits of the flags that change what raw parameters mean (`KF_ACQUIRE`, `KF_RELEASE`, `KF_RET_NULL`, `KF_RCU`).
+/// Bits of the flags that change what raw parameters mean (`KF_ACQUIRE`, `KF_RELEASE` or a destructor, `KF_RET_NULL`, `KF_RCU`).
 const ACQUIRE: u32 = 1;
-const RELEASE: u32 = 1 << 1;
+const RELEASE: u32 = 1 << 1 | 1 << 31;
 const RET_NULL: u32 = 1 << 2;
 const RCU: u32 = 1 << 7;
 /// `KF_ITER_NEW`, `KF_ITER_NEXT`, `KF_ITER_DESTROY`.

@@ -13,6 +13,7 @@ use crate::run::Run;
 
 use super::arg::{Decode, KfuncArg, Raw};
 use super::btf::BtfObject;
+use super::errno::Errno;
 use super::kref::KRef;
 use super::lent::Lent;
 use super::uninit::{aligned, used};
@@ -145,6 +146,13 @@ impl<S: IterSlot> IterRoom<'_, S> {
             unsafe { words.write(address as u64) };
         }
         0
+    }
+}
+
+impl<S> IterRoom<'_, S> {
+    /// Leaves a blank iterator there, which is at its end. Gives the negated error number.
+    pub fn fail(self, error: Errno) -> i32 {
+        -i32::from(error.number())
     }
 }
 

@@ -7,9 +7,10 @@ extern crate std;
 
 use ::opswap::bpf::proto::{ArgKind, IterRole, Nullness, RetKind, RetTrust};
 use ::opswap::registry::Registry;
-use ::opswap::{Btf, KRef, kfunc_iter};
+use ::opswap::{Btf, Errno, KRef, kfunc_iter};
 use ::std::iter::Iterator;
 use ::std::option::Option::{self, None, Some};
+use ::std::result::Result::{self, Err, Ok};
 use ::std::{assert, assert_eq, matches, panic};
 
 #[derive(Btf)]
@@ -29,6 +30,17 @@ fn count(from: i64, to: i64) -> impl Iterator<Item = i64> {
 #[kfunc_iter(name = "flows", programs(struct_ops), deprecated = "use count")]
 fn all_flows() -> ::std::slice::Iter<'static, Flow> {
     FLOWS.iter()
+}
+
+#[kfunc_iter]
+fn checked(from: i64, to: i64) -> Result<impl Iterator<Item = i64>, Errno> {
+    if from > to { Err(Errno::EINVAL) } else { Ok(from..to) }
+}
+
+#[kfunc_iter]
+#[cfg(any())]
+fn absent() -> ::std::ops::Range<u32> {
+    0..1
 }
 
 struct Owned {
@@ -75,7 +87,7 @@ fn main() {
         let id = registry.kfunc_named(name).unwrap_or_else(|| panic!("`{name}` is lost"));
         &registry.kfuncs()[id.index()].proto
     };
-    for name in ["count", "flows", "owned", "squares"] {
+    for name in ["count", "flows", "owned", "squares", "checked"] {
         let of = |word: &str| proto(&::std::format!("bpf_iter_{name}_{word}"));
         for (word, expected) in [("new", IterRole::New), ("next", IterRole::Next), ("destroy", IterRole::Destroy)] {
             let ArgKind::Iter { role, ty } = of(word).args[0].kind else { panic!("{:?}", of(word).args) };

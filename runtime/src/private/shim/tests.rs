@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::super::parts::{Words, arg, ret, words};
 use super::{KfuncName, Narrow, Signature, Wide, kfunc0, kfunc1, kfunc2, kfunc3, kfunc8};
-use crate::declare::{IntForm, TypeExpr, TypeKey};
+use crate::declare::{IntForm, Tie, TypeExpr, TypeKey};
 use crate::error::RunError;
 use crate::program::ProgramCore;
 use crate::run::{CallSite, Run};
@@ -13,11 +14,22 @@ type In<T> = <T as Carried>::Out;
 type Out<T> = <T as Returned>::Fixed;
 type Lent<T> = <T as Returned>::Tied;
 
+#[derive(Clone, Copy)]
 struct Test;
 
 impl KfuncName for Test {
-    const NAME: &'static str = "test";
-    const ARGS: &'static [&'static str] = &["a", "b", "c", "d", "e", "f", "g", "h"];
+    fn name(self) -> &'static str {
+        "test"
+    }
+
+    fn arg(self, index: usize) -> &'static str {
+        ["a", "b", "c", "d", "e", "f", "g", "h"][index]
+    }
+}
+
+fn test() -> Words {
+    // SAFETY: no flags, and nobody asks these records for the tie.
+    unsafe { words(crate::__place!(), "test", Tie::NONE, 0) }
 }
 
 struct Flow {
@@ -78,9 +90,9 @@ fn the_callee_sees_its_declared_width_and_results_are_extended() {
     fn signed(a: i32) -> i8 {
         i8::try_from(a).unwrap_or(0)
     }
-    let sig = kfunc2::<Test, _, In<u8>, In<u16>, Out<u32>>(unsigned);
+    let sig = kfunc2(test(), (unsigned, Test), arg::<In<u8>>("a"), arg::<In<u16>>("b"), ret::<Out<u32>>(""));
     assert_eq!(run_of(|run| call(&sig, &[0xffff_ff12, 0xabcd_3456], run)), Ok(0x0012_3456));
-    let sig = kfunc1::<Test, _, In<i32>, Out<i8>>(signed);
+    let sig = kfunc1(test(), (signed, Test), arg::<In<i32>>("a"), ret::<Out<i8>>(""));
     assert_eq!(run_of(|run| call(&sig, &[0x7777_7777_ffff_fffe], run)), Ok(0xffff_ffff_ffff_fffe));
 }
 
@@ -89,7 +101,7 @@ fn a_forged_bool_ends_the_run() {
     fn not(a: bool) -> bool {
         !a
     }
-    let sig = kfunc1::<Test, _, In<bool>, Out<bool>>(not);
+    let sig = kfunc1(test(), (not, Test), arg::<In<bool>>("a"), ret::<Out<bool>>(""));
     assert_eq!(run_of(|run| call(&sig, &[0], run)), Ok(1));
     assert_eq!(run_of(|run| call(&sig, &[0x100], run)), Ok(1), "only the declared width counts");
     assert_eq!(run_of(|run| call(&sig, &[2], run)), bad("a", 2));
@@ -100,7 +112,7 @@ fn results_and_errors_share_one_signed_number() {
     fn check(a: u32) -> Result<u32, Errno> {
         if a == 0 { Err(Errno::EINVAL) } else { Ok(a) }
     }
-    let sig = kfunc1::<Test, _, In<u32>, Out<Result<u32, Errno>>>(check);
+    let sig = kfunc1(test(), (check, Test), arg::<In<u32>>("a"), ret::<Out<Result<u32, Errno>>>(""));
     assert_eq!(run_of(|run| call(&sig, &[0], run)), Ok(22_u64.wrapping_neg()));
     assert_eq!(run_of(|run| call(&sig, &[u64::from(u32::MAX)], run)), Ok(u64::from(u32::MAX)));
 }
@@ -113,8 +125,8 @@ fn references_go_out_into_the_ledger_and_come_back_out_of_it() {
     fn put(a: KRef<Flow>) -> u32 {
         a.cwnd
     }
-    let get = kfunc1::<Test, _, In<&Flow>, Out<Option<KRef<Flow>>>>(get);
-    let put = kfunc1::<Test, _, In<KRef<Flow>>, Out<u32>>(put);
+    let get = kfunc1(test(), (get, Test), arg::<In<&Flow>>("a"), ret::<Out<Option<KRef<Flow>>>>(""));
+    let put = kfunc1(test(), (put, Test), arg::<In<KRef<Flow>>>("a"), ret::<Out<u32>>(""));
     let flow = Flow { cwnd: 6 };
     let value = run_of(|run| {
         let object = call(&get, &[address(&flow)], run);
@@ -132,7 +144,7 @@ fn a_reference_that_the_program_does_not_own_is_refused() {
     fn put(a: KRef<Flow>) {
         drop(a);
     }
-    let put = kfunc1::<Test, _, In<KRef<Flow>>, Out<()>>(put);
+    let put = kfunc1(test(), (put, Test), arg::<In<KRef<Flow>>>("a"), ret::<Out<()>>(""));
     let flow = Flow { cwnd: 0 };
     let object = address(&flow);
     assert_eq!(run_of(|run| call(&put, &[object], run)), bad("a", object));
@@ -146,8 +158,9 @@ fn what_an_aborted_run_owns_is_released() {
     fn fail() {
         panic!("on purpose");
     }
-    let get = kfunc1::<Test, _, In<&KptrSlot<Flow>>, Out<Option<KRef<Flow>>>>(get);
-    let fail = kfunc0::<Test, _, Out<()>>(fail);
+    let get =
+        kfunc1(test(), (get, Test), arg::<In<&KptrSlot<Flow>>>("a"), ret::<Out<Option<KRef<Flow>>>>(""));
+    let fail = kfunc0(test(), (fail, Test), ret::<Out<()>>(""));
     let flow = Arc::new(Flow { cwnd: 1 });
     let slot = std::sync::atomic::AtomicPtr::new(KRef::from(Arc::clone(&flow)).into_raw().as_ptr());
     let fault = run_of(|run| {
@@ -170,8 +183,9 @@ fn a_bad_argument_gives_back_the_references_before_it() {
     fn get() -> KRef<Flow> {
         KRef::new(Flow { cwnd: 0 })
     }
-    let get = kfunc0::<Test, _, Out<KRef<Flow>>>(get);
-    let put = kfunc2::<Test, _, In<KRef<Flow>>, In<bool>, Out<()>>(put);
+    let get = kfunc0(test(), (get, Test), ret::<Out<KRef<Flow>>>(""));
+    let put =
+        kfunc2(test(), (put, Test), arg::<In<KRef<Flow>>>("a"), arg::<In<bool>>("b"), ret::<Out<()>>(""));
     // Miri and the leak check of its allocator watch that nothing stays behind.
     assert_eq!(
         run_of(|run| {
@@ -187,7 +201,8 @@ fn memory_that_is_written_overlaps_nothing() {
     fn copy(a: &mut [u8], b: &[u8]) {
         a.copy_from_slice(b);
     }
-    let sig = kfunc2::<Test, _, In<&mut [u8]>, In<&[u8]>, Out<()>>(copy);
+    let sig =
+        kfunc2(test(), (copy, Test), arg::<In<&mut [u8]>>("a"), arg::<In<&[u8]>>("b"), ret::<Out<()>>(""));
     let mut memory = [1_u8, 2, 3, 4, 5, 6, 7, 8];
     let start = memory.as_mut_ptr().expose_provenance() as u64;
     assert_eq!(run_of(|run| call(&sig, &[start, 4, start + 4, 4], run)), Ok(0));
@@ -202,7 +217,7 @@ fn memory_to_fill_in_holds_zeroes_before_anything_is_written() {
         assert!(a.iter().all(|word| *word == 0));
         a[1] = 7;
     }
-    let sig = kfunc1::<Test, _, In<&mut crate::types::Out<[u16]>>, Out<()>>(fill);
+    let sig = kfunc1(test(), (fill, Test), arg::<In<&mut crate::types::Out<[u16]>>>("a"), ret::<Out<()>>(""));
     let mut memory = [0xdead_u16; 4];
     let start = memory.as_mut_ptr().expose_provenance() as u64;
     assert_eq!(run_of(|run| call(&sig, &[start, 6], run)), Ok(0));
@@ -216,7 +231,7 @@ fn numbers_by_reference_are_aligned() {
     fn read(a: &u32) -> u32 {
         *a
     }
-    let sig = kfunc1::<Test, _, In<&u32>, Out<u32>>(read);
+    let sig = kfunc1(test(), (read, Test), arg::<In<&u32>>("a"), ret::<Out<u32>>(""));
     let memory = [7_u32, 9];
     assert_eq!(run_of(|run| call(&sig, &[address(&memory[1])], run)), Ok(9));
     let odd = address(&memory) + 1;
@@ -228,7 +243,13 @@ fn an_empty_slice_needs_no_memory() {
     fn count(a: &[u32], b: Option<&[u8]>) -> u32 {
         u32::try_from(a.len()).unwrap_or(0) + b.map_or(100, |bytes| u32::try_from(bytes.len()).unwrap_or(0))
     }
-    let sig = kfunc2::<Test, _, In<&[u32]>, In<Option<&[u8]>>, Out<u32>>(count);
+    let sig = kfunc2(
+        test(),
+        (count, Test),
+        arg::<In<&[u32]>>("a"),
+        arg::<In<Option<&[u8]>>>("b"),
+        ret::<Out<u32>>(""),
+    );
     assert_eq!(run_of(|run| call(&sig, &[0, 0, 0, 0], run)), Ok(100));
     let words = [1_u32, 2, 3];
     assert_eq!(run_of(|run| call(&sig, &[address(&words), 12, address(&words), 5], run)), Ok(8));
@@ -237,15 +258,27 @@ fn an_empty_slice_needs_no_memory() {
 
 #[test]
 fn returned_memory_is_as_long_as_the_program_was_told() {
+    #[derive(Clone, Copy)]
     struct Buffer;
     impl KfuncName for Buffer {
-        const NAME: &'static str = "test";
-        const ARGS: &'static [&'static str] = &["from", "rdonly_buf_size"];
+        fn name(self) -> &'static str {
+            "test"
+        }
+
+        fn arg(self, index: usize) -> &'static str {
+            ["from", "rdonly_buf_size"][index]
+        }
     }
     fn bytes(from: &[u64; 2], _size: u32) -> &[u64] {
         from
     }
-    let sig = kfunc2::<Buffer, _, In<&[u64; 2]>, In<u32>, Lent<&[u64]>>(bytes);
+    let sig = kfunc2(
+        test(),
+        (bytes, Buffer),
+        arg::<In<&[u64; 2]>>("from"),
+        arg::<In<u32>>("rdonly_buf_size"),
+        ret::<Lent<&[u64]>>(""),
+    );
     let words = [1_u64, 2];
     let from = address(&words);
     assert_eq!(run_of(|run| call(&sig, &[from, 16], run)), Ok(from));
@@ -258,7 +291,14 @@ fn the_calling_program_takes_no_register() {
         assert_eq!(b.program(), "program");
         a + c
     }
-    let sig = kfunc3::<Test, _, In<u32>, In<&CallSite>, In<u32>, Out<u32>>(name);
+    let sig = kfunc3(
+        test(),
+        (name, Test),
+        arg::<In<u32>>("a"),
+        arg::<In<&CallSite>>("b"),
+        arg::<In<u32>>("c"),
+        ret::<Out<u32>>(""),
+    );
     assert_eq!(run_of(|run| call(&sig, &[4, 5], run)), Ok(9));
 }
 
@@ -267,8 +307,19 @@ fn arguments_beyond_five_come_from_the_stack() {
     fn join(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) -> u64 {
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
-    let sig =
-        kfunc8::<Test, _, In<u8>, In<u8>, In<u8>, In<u8>, In<u8>, In<u8>, In<u8>, In<u8>, Out<u64>>(join);
+    let sig = kfunc8(
+        test(),
+        (join, Test),
+        arg::<In<u8>>("a"),
+        arg::<In<u8>>("b"),
+        arg::<In<u8>>("c"),
+        arg::<In<u8>>("d"),
+        arg::<In<u8>>("e"),
+        arg::<In<u8>>("f"),
+        arg::<In<u8>>("g"),
+        arg::<In<u8>>("h"),
+        ret::<Out<u64>>(""),
+    );
     assert_eq!(run_of(|run| call(&sig, &[1, 2, 3, 4, 5, 6, 7, 8], run)), Ok(0x0102_0304_0506_0708));
 }
 
@@ -278,7 +329,7 @@ fn numbers_have_the_shape_of_their_type() {
         let _ = a;
         0
     }
-    let sig = kfunc1::<Test, _, In<i16>, Out<u64>>(number);
+    let sig = kfunc1(test(), (number, Test), arg::<In<i16>>("a"), ret::<Out<u64>>(""));
     let shape = sig.args[0].shape;
     assert_eq!((sig.args[0].name, shape.bytes, shape.int, shape.regs), ("a", 2, IntForm::Signed, 1));
 }

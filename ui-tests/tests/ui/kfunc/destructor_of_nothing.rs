@@ -1,0 +1,6 @@
+use opswap::kfunc;
+
+#[kfunc(dtor)]
+fn destroy() {}
+
+fn main() {}

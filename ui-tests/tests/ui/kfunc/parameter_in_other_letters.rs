@@ -1,0 +1,8 @@
+use opswap::kfunc;
+
+#[kfunc]
+fn limit(größe: u32) -> u32 {
+    größe
+}
+
+fn main() {}
