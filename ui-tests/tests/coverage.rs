@@ -29,7 +29,7 @@ const PARAMETERS: &[Shown] = &[
     ("&mut Out<[u8]>", "memory_arguments", "bytes: &mut Out<[u8]>"),
     ("&ConstSize<[u8]>", "memory_arguments", "bytes: &ConstSize<[u8]>"),
     ("Option<&[u8]>", "memory_arguments", "bytes: Option<&[u8]>"),
-    ("&u64", "memory_arguments", "number: &u64, signed: &mut i32, array: &[u16; 3]"),
+    ("&u64", "memory_arguments", "number: &u64, total: &mut i32, array: &[u16; 3]"),
     ("&CStr", "every_parameter", "&CStr"),
     ("&Map", "every_parameter", "any: &Map"),
     ("&MapOf<u32, u64>", "every_parameter", "typed: &MapOf<u32, u64>"),

@@ -70,6 +70,9 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Kfunc {
         Safety::Unsafe(_) => Mode::Raw,
         Safety::Safe(_) | Safety::Default => Mode::Safe,
     };
+    if mode == Mode::Raw {
+        raw(&args, errors);
+    }
     let tie = match mode {
         Mode::Safe => tie::of(&args, &ret, errors),
         Mode::Raw => Tie::None,
@@ -221,6 +224,18 @@ fn attributes(input: &Input, errors: &mut Errors) {
             errors.at(
                 attribute,
                 "`#[kfunc]` stands here a second time: programs know the function by one name",
+            );
+        }
+    }
+}
+
+/// Raw parameters are not borrowed.
+fn raw(args: &[Arg], errors: &mut Errors) {
+    for arg in args {
+        if let Type::Reference(reference) = &arg.ty {
+            errors.at(
+                reference,
+                "an `unsafe fn` kfunc takes numbers and raw pointers: write `*const T` or `*mut T`, or make the function safe",
             );
         }
     }

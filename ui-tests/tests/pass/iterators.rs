@@ -9,7 +9,7 @@ use ::opswap::bpf::proto::{ArgKind, IterRole, Nullness, RetKind, RetTrust};
 use ::opswap::registry::Registry;
 use ::opswap::{Btf, Errno, KRef, kfunc_iter};
 use ::std::iter::Iterator;
-use ::std::option::Option::{self, None, Some};
+use ::std::option::Option::{self, Some};
 use ::std::result::Result::{self, Err, Ok};
 use ::std::{assert, assert_eq, matches, panic};
 

@@ -37,7 +37,11 @@ fn main() {
         shared: |packet| packet.bytes,
         nullable: |packet| packet.is_none(),
         exclusive: |packet| packet.bytes += 1,
-        exclusive_or_null: |packet| drop(packet.map(|packet| packet.bytes = 9)),
+        exclusive_or_null: |packet| {
+            if let Some(packet) = packet {
+                packet.bytes = 9;
+            }
+        },
         owned: drop,
         owned_or_null: |packet| packet.is_some(),
         gives: || new(5),

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
+#![allow(unused_parens)]
 
 use opswap::registry::{OPSWAP_KFUNCS, Registry};
 use opswap::{KRef, kfunc};
@@ -53,7 +54,6 @@ fn present() {}
 fn absent() {}
 
 #[kfunc]
-#[allow(unused_parens, reason = "they are odd")]
 fn parentheses(flow: &(inner::Flow), number: (u32)) -> u32 {
     flow.r#type + number + flow.next.as_ref().map_or(0, |next| next.r#type)
 }

@@ -18,7 +18,7 @@ fn of_every_kind(
     shared: &Flow,
     maybe: Option<&Flow>,
     bytes: &[u8],
-    signed: i8,
+    number: i8,
     truth: bool,
     constant: Const<u32>,
     word: &u64,
@@ -27,7 +27,7 @@ fn of_every_kind(
     last: u16,
     more: u32,
 ) -> Option<KRef<Flow>> {
-    let _ = (shared, maybe, bytes, signed, truth, constant, word, site, last, more);
+    let _ = (shared, maybe, bytes, number, truth, constant, word, site, last, more);
     *out = 1;
     Some(given)
 }
