@@ -1,9 +1,10 @@
 //! What happened on the rejected path, as far as it matters to the rejection.
 //!
 //! The walk records only which way it went at each fork. A rejected path is simulated once more to learn the rest (`retrace`),
-//! and then followed backwards from what the rejection is about (`slice`). Accepted programs pay nothing for it.
+//! and then followed backwards from what the rejection is about (`slice`, `sections`). Accepted programs pay nothing for it.
 
 mod retrace;
+mod sections;
 mod slice;
 
 use opswap_bpf::insn::Reg;
@@ -33,6 +34,11 @@ pub enum What {
         id: RefId,
         /// The function; `None` for an argument.
         by: Option<String>,
+    },
+    /// A section was entered in which the rejected instruction still is.
+    Entered {
+        /// Which.
+        inside: Inside,
     },
     /// A register got the value that matters.
     Set {
@@ -70,6 +76,19 @@ pub enum What {
         /// Its name.
         name: String,
     },
+}
+
+/// A section of the path in which some things are forbidden.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Inside {
+    /// An RCU read-side section.
+    Rcu,
+    /// Preemption is disabled.
+    PreemptDisabled,
+    /// Interrupts are disabled.
+    IrqDisabled,
+    /// A lock is held.
+    Lock,
 }
 
 /// Whether a branch's condition held.

@@ -26,7 +26,7 @@ use opswap_bpf::program::SourceLine;
 use opswap_bpf::proto::RetKind;
 use opswap_bpf::{Insn, InsnIdx, Program};
 
-use crate::history::{Event, Held, What};
+use crate::history::{Event, Held, Inside, What};
 use crate::reject::{Reason, Rejection};
 use crate::subject::Subject;
 
@@ -99,6 +99,7 @@ fn note(what: &What) -> String {
     match what {
         What::Acquired { id, by: Some(_) } => format!("acquires reference {}", id.0),
         What::Acquired { id, by: None } => format!("the program is given reference {} as an argument", id.0),
+        What::Entered { inside } => entered(*inside).to_owned(),
         What::Set { reg, value } => format!("{reg} is {value}"),
         What::Spilled { reg } => format!("{reg} is put on the stack"),
         What::Ended { reg, by } => {
@@ -108,6 +109,15 @@ fn note(what: &What) -> String {
         What::Branch { held: Held::Yes } => "the condition holds: the jump is taken".to_owned(),
         What::Branch { held: Held::No } => "the condition does not hold".to_owned(),
         What::Called { name } => format!("`{name}` is called"),
+    }
+}
+
+fn entered(inside: Inside) -> &'static str {
+    match inside {
+        Inside::Rcu => "enters an RCU read-side section",
+        Inside::PreemptDisabled => "disables preemption",
+        Inside::IrqDisabled => "saves the interrupt state and disables interrupts",
+        Inside::Lock => "takes the lock",
     }
 }
 
@@ -130,7 +140,12 @@ fn notes(subject: &Subject<'_>, at: InsnIdx, reason: &Reason, because: &[Event])
     let mut notes = Vec::new();
     let mut calls: Vec<InsnIdx> = because
         .iter()
-        .filter(|event| matches!(event.what, What::Acquired { .. } | What::Ended { .. } | What::Set { .. }))
+        .filter(|event| {
+            !matches!(
+                event.what,
+                What::Branch { .. } | What::Called { .. } | What::Spilled { .. } | What::Clobbered { .. }
+            )
+        })
         .map(|event| event.at)
         .collect();
     calls.push(at);

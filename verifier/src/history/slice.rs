@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use opswap_bpf::insn::{CallTarget, Reg, Src};
+use opswap_bpf::proto::IrqRole;
 use opswap_bpf::{Insn, InsnIdx, RefId};
 
 use super::retrace::Moment;
-use super::{Event, Held, What};
+use super::sections::{Sought, saves};
+use super::{Event, Held, Inside, What};
 use crate::reject::Reason;
 use crate::report::words;
 use crate::subject::Subject;
@@ -21,6 +23,7 @@ struct Open {
     regs: HashSet<(u8, Reg)>,
     slots: HashSet<(u8, i64)>,
     reference: Option<RefId>,
+    section: Option<Sought>,
 }
 
 /// The events that led to `reason`, in the order in which they happened.
@@ -29,6 +32,7 @@ pub(super) fn slice(subject: &Subject<'_>, moments: &[Moment], reason: &Reason) 
     let mut open = Open::default();
     open.regs.extend(reason.register().map(|reg| (depth_at_failure(subject, moments, depth), reg)));
     open.reference = reason.reference();
+    open.section = Sought::of(reason);
     let mut events = Vec::new();
     for moment in moments.iter().rev() {
         if open.is_empty() || events.len() >= MAX_EVENTS {
@@ -61,18 +65,27 @@ fn depth_at_failure(subject: &Subject<'_>, moments: &[Moment], depth: u8) -> u8 
 
 impl Open {
     fn is_empty(&self) -> bool {
-        self.regs.is_empty() && self.slots.is_empty() && self.reference.is_none()
+        self.regs.is_empty() && self.slots.is_empty() && self.reference.is_none() && self.section.is_none()
     }
 
     fn explain(&mut self, subject: &Subject<'_>, insn: &Insn, moment: &Moment, events: &mut Vec<Event>) {
         let mut event = |what| events.push(Event { at: moment.at, what });
         if let Some(id) = self.reference.filter(|id| moment.began.contains(id)) {
-            event(What::Acquired { id, by: words::callee(subject, insn, moment.at) });
+            event(match saves(subject, insn) {
+                Some(IrqRole::Save) => What::Entered { inside: Inside::IrqDisabled },
+                Some(IrqRole::Restore) | None => {
+                    What::Acquired { id, by: words::callee(subject, insn, moment.at) }
+                }
+            });
             self.reference = None;
             return;
         }
+        if let Some(inside) = self.section.as_mut().and_then(|section| section.pass(subject, insn)) {
+            event(What::Entered { inside });
+            self.section = None;
+        }
         if let (Some(way), Insn::Branch { .. } | Insn::MayGoto { .. }) = (moment.way, insn) {
-            if self.reference.is_some() || self.compares(insn, moment.depth) {
+            if self.reference.is_some() || self.section.is_some() || self.compares(insn, moment.depth) {
                 let held = if way == Way::Jump { Held::Yes } else { Held::No };
                 event(What::Branch { held });
             }

@@ -66,7 +66,8 @@ pub(super) fn plain(reason: &Reason) -> String {
             format!("the paths so far took {processed} instructions")
         }
         Reason::TooManyBranches { limit } => format!("{limit} branches wait to be walked"),
-        Reason::NoEntry { why } | Reason::UnknownEntry { what: why } => why.clone(),
+        Reason::NoEntry { why } => why.clone(),
+        Reason::UnknownEntry { what } => format!("the host has no {what}"),
         Reason::Internal { what } => (*what).to_owned(),
         other => words::lowercase_first(other.title()),
     }

@@ -44,6 +44,7 @@ fn pointer(subject: &Subject<'_>, pointer: &Pointer) -> String {
         Region::Probed => "an untrusted pointer to bytes".to_owned(),
         Region::Arena => "a pointer into the arena".to_owned(),
         Region::Func(_) => "the address of a function".to_owned(),
+        Region::Packet { range: 0, .. } => "a pointer into the packet".to_owned(),
         Region::Packet { range, .. } => format!("a pointer to at least {range} bytes of packet"),
         Region::PacketEnd => "the end of the packet".to_owned(),
         Region::Record { name, .. } => format!("a pointer to a `{name}`"),

@@ -2,6 +2,8 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `entries` | what programs are for |
+//! | `flow` | functions of flows, peers and packets |
 //! | `lent` | functions that lend memory and objects, or take the context and maps |
 //! | `linux` | helpers with Linux's names, and their maps |
 //! | `network` | programs that are given network packets |
@@ -9,8 +11,10 @@
 //! | `objects` | types of programs, and functions for their objects, lists and trees |
 //! | `faulty` | contracts that contradict themselves |
 
+mod entries;
 mod faulty;
 mod fields;
+mod flow;
 mod lent;
 mod linux;
 mod network;
@@ -23,10 +27,9 @@ use opswap_bpf::btf::{IntEncoding, IntType, Member, Signedness};
 use opswap_bpf::insn::{CallTarget, Size};
 use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, ContextArg, ContextField, ContextLayout, ContextValue, DeclaredAt, Demand,
-    FieldAccess, FieldPolicy, HelperEffects, Intrinsic, KfuncProto, MemAccess, MemInit, MemSize,
-    NarrowAccess, Nullness, PacketRules, PointerPolicy, RecordProto, RetKind, RetProto, RetTrust, ReturnRule,
-    SizeRule, Sleepable,
+    ArgIdx, ArgKind, ArgProto, DeclaredAt, Demand, FieldAccess, FieldPolicy, HelperEffects, Intrinsic,
+    KfuncProto, MemAccess, MemInit, MemSize, Nullness, PacketRules, PointerPolicy, RecordProto, RetKind,
+    RetProto, RetTrust, SizeRule,
 };
 use opswap_bpf::{
     Btf, BtfId, BtfSpace, BtfType, EntryProto, HelperId, HelperProto, KfuncFlags, KfuncId, MapId, MapProto,
@@ -155,10 +158,10 @@ impl Lab {
         let own = vec![lookup(), update(), lab_objects::from_mem()];
         Self {
             btf,
-            kfuncs: [kfuncs(&types), on_stack, objects::kfuncs(), lent, faulty::kfuncs(u32_)].concat(),
+            kfuncs: [flow::kfuncs(&types), on_stack, objects::kfuncs(), lent, faulty::kfuncs(u32_)].concat(),
             helpers: [own, fields::helpers(), linux::helpers()].concat(),
             maps: [maps(), fields::maps(packet, peer), linux::maps()].concat(),
-            entries: [entries(&types), network::entries()].concat(),
+            entries: [entries::entries(&types), network::entries()].concat(),
             fields,
             policy: Policy::RUST,
             socket: network::socket(),
@@ -199,68 +202,6 @@ fn returns(ty: BtfId, trust: RetTrust, null: Nullness) -> RetProto {
     RetProto { kind: RetKind::Object { ty: TypeRef::host(ty), trust }, null }
 }
 
-fn kfuncs(types: &Types) -> Vec<KfuncProto> {
-    let Types { flow, peer, packet, inner } = *types;
-    let (trusted, exclusive, owned) = (Demand::Trusted, Demand::Exclusive, Demand::Owned);
-    let required = MemInit::Required;
-    let mut all = Vec::new();
-    let mut add = |name: &str, args: Vec<ArgProto>, ret: RetProto, flags, intrinsic| {
-        let line = 10 * (1 + u32::try_from(all.len()).expect("few"));
-        all.push(KfuncProto {
-            name: name.into(),
-            args,
-            ret,
-            flags,
-            func: TypeRef::host(BtfId(0)),
-            intrinsic,
-            declared_at: Some(DeclaredAt { file: "lab/src/flow.rs".into(), line }),
-        });
-    };
-    let none = KfuncFlags::empty();
-    let number = || arg("n", number(Size::W));
-    let of = |name: &str, ty, demand| arg(name, object(ty, demand));
-    add("packet_new", vec![], returns(packet, RetTrust::Owned, NON_NULL), KfuncFlags::ACQUIRE, None);
-    let find = KfuncFlags::ACQUIRE | KfuncFlags::RET_NULL;
-    add("packet_find", vec![number()], returns(packet, RetTrust::Owned, NULLABLE), find, None);
-    add("packet_free", vec![of("packet", packet, owned)], VOID, KfuncFlags::RELEASE, None);
-    add("packet_len", vec![of("packet", packet, trusted)], U32, none, None);
-    let maybe = ArgProto { null: NULLABLE, ..of("packet", packet, owned) };
-    add("packet_put", vec![maybe], VOID, KfuncFlags::RELEASE, None);
-    add("flow_touch", vec![of("flow", flow, exclusive)], VOID, none, None);
-    add("flow_look", vec![of("flow", flow, trusted)], U32, none, None);
-    let tied = |null| returns(peer, RetTrust::Borrowed(ArgIdx(0)), null);
-    add("flow_peer", vec![of("flow", flow, trusted)], tied(NULLABLE), KfuncFlags::RET_NULL, None);
-    add("flow_peer_mut", vec![of("flow", flow, exclusive)], tied(NON_NULL), none, None);
-    add("peer_look", vec![of("peer", peer, trusted)], U32, none, None);
-    add("flow_both", vec![of("a", flow, exclusive), of("b", flow, trusted)], VOID, none, None);
-    add("flow_meet", vec![of("flow", flow, exclusive), of("peer", peer, trusted)], VOID, none, None);
-    add("inner_touch", vec![of("inner", inner, exclusive)], VOID, none, None);
-    let any = SizeRule::AnyOrZero;
-    add("sum", vec![bytes("data", MemAccess::Read, required, 1), len(any)], U32, none, None);
-    add("fill", vec![bytes("data", MemAccess::ReadWrite, required, 1), len(any)], VOID, none, None);
-    let out = bytes("data", MemAccess::Write, MemInit::Provided, 1);
-    add("fill_uninit", vec![out, len(any)], VOID, none, None);
-    let to = bytes("to", MemAccess::ReadWrite, required, 1);
-    let from = bytes("from", MemAccess::Read, required, 3);
-    add("copy", vec![to, len(any), from, len(any)], VOID, none, None);
-    let data = bytes("data", MemAccess::Read, required, 1);
-    add("sum_const", vec![data, len(SizeRule::Constant)], U32, none, None);
-    add("constant", vec![arg("k", ArgKind::Const { size: Size::DW })], U32, none, None);
-    add("name", vec![arg("name", ArgKind::Str)], U32, none, None);
-    add("rcu_lock", vec![], VOID, none, Some(Intrinsic::RcuReadLock));
-    add("rcu_unlock", vec![], VOID, none, Some(Intrinsic::RcuReadUnlock));
-    add("sleep", vec![], VOID, KfuncFlags::SLEEPABLE, None);
-    add("current_peer", vec![], returns(peer, RetTrust::Trusted, NULLABLE), KfuncFlags::RET_NULL, None);
-    add("rcu_peer", vec![], returns(peer, RetTrust::Rcu, NULLABLE), KfuncFlags::RET_NULL, None);
-    add("packet_from", vec![of("packet", packet, trusted)], tied(NULLABLE), KfuncFlags::RET_NULL, None);
-    let args = vec![self::number(Size::DW), ArgKind::Passed(ArgIdx(1))];
-    let each = vec![arg("body", ArgKind::Callback { args }), arg("with", ArgKind::Any)];
-    add("each", each, VOID, none, None);
-    add("flow_current", vec![], returns(flow, RetTrust::Trusted, NULLABLE), KfuncFlags::RET_NULL, None);
-    add("packet_current", vec![], returns(packet, RetTrust::Trusted, NULLABLE), KfuncFlags::RET_NULL, None);
-    all
-}
-
 fn lookup() -> HelperProto {
     HelperProto {
         id: HelperId(1),
@@ -292,67 +233,6 @@ fn update() -> HelperProto {
         effects: HelperEffects::empty(),
         maps: None,
     }
-}
-
-fn entries(types: &Types) -> Vec<EntryProto> {
-    let dw = ReturnRule::Scalar { size: Size::DW, signed: Signedness::Unsigned };
-    let object = |name: &str, ty, demand, null| ContextArg {
-        name: name.into(),
-        value: ContextValue::Object { ty: TypeRef::host(ty), demand },
-        null,
-    };
-    let number = |name: &str, size, signed| ContextArg {
-        name: name.into(),
-        value: ContextValue::Scalar { size, signed },
-        null: NON_NULL,
-    };
-    let op = vec![
-        object("flow", types.flow, Demand::Exclusive, NON_NULL),
-        number("acked", Size::W, Signedness::Unsigned),
-        object("peer", types.peer, Demand::Trusted, NULLABLE),
-        number("delta", Size::H, Signedness::Signed),
-    ];
-    let owned = vec![object("packet", types.packet, Demand::Owned, NON_NULL)];
-    let maybe = vec![object("packet", types.packet, Demand::Owned, NULLABLE)];
-    let field = |offset, size, access, narrow| ContextField {
-        offset,
-        size,
-        value: ContextValue::Scalar { size: Size::W, signed: Signedness::Unsigned },
-        null: NON_NULL,
-        access,
-        narrow,
-    };
-    let fields = vec![
-        field(0, 4, MemAccess::Read, NarrowAccess::Allowed),
-        field(4, 4, MemAccess::ReadWrite, NarrowAccess::Forbidden),
-    ];
-    let entry = |name: &str, context, ret, sleepable| EntryProto {
-        name: name.into(),
-        context,
-        ret,
-        sleepable,
-        declared_at: Some(DeclaredAt { file: "lab/src/ops.rs".into(), line: 7 }),
-    };
-    let rw = MemAccess::ReadWrite;
-    let packet = TypeRef::host(types.packet);
-    vec![
-        entry("op", ContextLayout::Args(op.clone()), dw.clone(), Sleepable::No),
-        entry("op_sleepable", ContextLayout::Args(op), dw.clone(), Sleepable::Yes),
-        entry("memory", ContextLayout::Memory { size: 64, access: rw }, dw.clone(), Sleepable::No),
-        entry("buffer", ContextLayout::Buffer { size: 32, access: rw }, dw.clone(), Sleepable::No),
-        entry("fields", ContextLayout::Fields(fields), dw.clone(), Sleepable::No),
-        entry("void", ContextLayout::None, ReturnRule::Void, Sleepable::No),
-        entry("bool", ContextLayout::None, ReturnRule::Range { min: 0, max: 1 }, Sleepable::No),
-        entry("take", ContextLayout::Args(owned.clone()), ReturnRule::Void, Sleepable::No),
-        entry("take_maybe", ContextLayout::Args(maybe), ReturnRule::Void, Sleepable::No),
-        entry("give", ContextLayout::None, ReturnRule::Owned { ty: packet, null: NON_NULL }, Sleepable::No),
-        entry(
-            "give_maybe",
-            ContextLayout::None,
-            ReturnRule::Owned { ty: packet, null: NULLABLE },
-            Sleepable::No,
-        ),
-    ]
 }
 
 fn maps() -> Vec<Arc<MapProto>> {

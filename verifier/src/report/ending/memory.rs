@@ -41,7 +41,8 @@ pub(super) fn ending(reason: &Reason) -> Option<String> {
         }
         Reason::NullAccess { reg, .. } => format!("{reg} may be NULL here"),
         Reason::WriteToReadOnly { reg, kind } => {
-            format!("{reg} is {}, and only to be read", words::kind(kind))
+            let what = if kind.contains("mem") { "memory".to_owned() } else { format!("`{kind}`") };
+            format!("{reg} points to {what} that is only to be read")
         }
         Reason::ReadOfWriteOnly { reg, .. } => format!("{reg} points to memory that is only to be written"),
         Reason::StackOutOfBounds { reg, usage, offset, size } => format!(
