@@ -1,6 +1,6 @@
 //! Values, functions and places in words that people use.
 
-use opswap_bpf::insn::{CallTarget, Reg};
+use opswap_bpf::insn::{CallTarget, Imm64, MapRef, Reg};
 use opswap_bpf::proto::{ArgKind, ArgProto, KfuncFlags, KfuncProto, Nullness};
 use opswap_bpf::{Insn, InsnIdx, MapId};
 
@@ -103,9 +103,22 @@ pub(crate) fn callee(subject: &Subject<'_>, insn: &Insn, at: InsnIdx) -> Option<
 /// An instruction with names in place of numbers.
 pub(crate) fn instruction(subject: &Subject<'_>, at: InsnIdx) -> String {
     let Some(insn) = subject.program.insns.get(at.index()) else { return String::new() };
-    match callee(subject, insn, at) {
-        Some(name) => format!("call {name}"),
-        None => insn.to_string(),
+    if let Some(name) = callee(subject, insn, at) {
+        return format!("call {name}");
+    }
+    let text = insn.to_string();
+    match map(insn).and_then(|id| subject.program.maps.get(id.index()).map(|map| (id, map))) {
+        Some((id, map)) => text.replacen(&format!("[{}]", id.0), &format!("[{}]", map.name), 1),
+        None => text,
+    }
+}
+
+/// The map whose address an instruction loads.
+fn map(insn: &Insn) -> Option<MapId> {
+    match insn {
+        Insn::LoadImm64 { imm: Imm64::Map(MapRef::Idx(id)), .. }
+        | Insn::LoadImm64 { imm: Imm64::MapValue { map: MapRef::Idx(id), .. }, .. } => Some(*id),
+        _ => None,
     }
 }
 
@@ -187,8 +200,11 @@ pub(crate) fn argument_in(subject: &Subject<'_>, at: InsnIdx, reg: Reg) -> Strin
     argument(subject, at, index)
 }
 
-/// The sentence with a small first letter.
+/// The sentence with a small first letter, unless it begins with an abbreviation.
 pub(crate) fn lowercase_first(sentence: &str) -> String {
+    if sentence.chars().nth(1).is_some_and(char::is_uppercase) {
+        return sentence.to_owned();
+    }
     let mut chars = sentence.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

@@ -2,8 +2,8 @@
 
 use opswap_bpf::insn::Size;
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, DeclaredAt, Demand, Intrinsic, KfuncProto, MemAccess, MemInit, Nullness,
-    RetProto, RetTrust, SizeRule,
+    ArgIdx, ArgKind, ArgProto, DeclaredAt, Demand, Intrinsic, KfuncProto, MemAccess, MemInit, RetProto,
+    RetTrust, SizeRule,
 };
 use opswap_bpf::{BtfId, KfuncFlags, TypeRef};
 
