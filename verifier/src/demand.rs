@@ -59,6 +59,10 @@ use crate::state::{Frame, VerifierState};
 use contexts::{Contexts, Frames};
 use record::{Grown, Record, Turn};
 
+/// One instruction of one call chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NodeId(pub(crate) usize);
+
 /// What is kept of one instruction of one call chain.
 #[derive(Clone, Copy, Debug, Default)]
 struct Node {
@@ -150,6 +154,14 @@ impl<'a> Demands<'a> {
         if !std::mem::replace(&mut node.passed, true) {
             self.enqueue(context, at);
         }
+    }
+
+    /// The node of an instruction.
+    pub(crate) fn node(&self, context: ContextId, at: InsnIdx) -> Option<NodeId> {
+        self.contexts
+            .get(context)
+            .filter(|context| context.slots.contains(&at.0))
+            .map(|it| NodeId(it.node(at)))
     }
 
     fn node_mut(&mut self, context: ContextId, at: InsnIdx) -> Option<&mut Node> {

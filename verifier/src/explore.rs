@@ -448,7 +448,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
     /// The most stack that any activation of each function used.
     fn note_stack(&mut self, state: &VerifierState) {
         for frame in state.frames() {
-            let used = u32::try_from(frame.stack.slots().len() * 8).unwrap_or(u32::MAX);
+            let used = u32::try_from(frame.stack.made() * 8).unwrap_or(u32::MAX);
             if let Some(bytes) = self.stack_bytes.get_mut(frame.subprog.index()) {
                 *bytes = (*bytes).max(used);
             }

@@ -3,16 +3,18 @@
 //! | file | owns |
 //! |---|---|
 //! | `reg` | [`RegState`], [`Pointer`], [`Region`], [`Trust`] |
+//! | `held` | [`Held`]: a value that states share |
 //! | `stack` | [`Stack`]: bytes and spilled registers |
 //! | `objects` | [`StackObject`]: iterators, dynptrs, saved interrupt states |
 //! | `ending` | what ends when references, loans, sections and frames end |
 //! | `refs` | [`RefTable`]: references and loans |
 //! | `covers` | does an explored state include this one? |
 //!
-//! States are cheap to copy: frames, stacks and the reference table are shared until they are written.
+//! States are cheap to copy: frames, stacks, values and the reference table are shared until they are written.
 
 pub(crate) mod covers;
 mod ending;
+pub mod held;
 pub mod objects;
 pub mod refs;
 pub mod reg;
@@ -24,6 +26,7 @@ use opswap_bpf::insn::{AluOp, Reg, Width};
 use opswap_bpf::proto::{Nullness, Sleepable};
 use opswap_bpf::{InsnIdx, RefId, SubprogId};
 
+pub use held::Held;
 pub use objects::{Dynptr, Guard, Iter, ObjectKind, Progress, StackObject};
 pub use refs::{Home, Lock, RefKind, RefTable, Reference};
 pub use reg::{Identity, Number, Origin, PacketOrigin, Pointer, RegState, Region, Trust};
@@ -35,7 +38,7 @@ use crate::domain::Scalar;
 /// One activation of a subprogram.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
-    regs: [RegState; 11],
+    regs: [Held; 11],
     /// Its stack.
     pub stack: Stack,
     /// Which subprogram runs.
@@ -72,8 +75,8 @@ pub enum Role {
 impl Frame {
     /// A fresh activation of `subprog` as frame number `number`; only the frame pointer is known.
     pub fn new(number: u8, subprog: SubprogId, return_to: Option<InsnIdx>) -> Self {
-        let mut regs = [RegState::NotInit; 11];
-        regs[Reg::FP.index()] = RegState::Pointer(Pointer::new(Region::Stack(number)));
+        let mut regs = [Held::NOT_INIT; 11];
+        regs[Reg::FP.index()] = Held::new(RegState::Pointer(Pointer::new(Region::Stack(number))));
         Self { regs, stack: Stack::default(), subprog, return_to, role: Role::Called, rounds: 0 }
     }
 
@@ -84,28 +87,54 @@ impl Frame {
 
     /// Gives a register a new value.
     pub fn set(&mut self, reg: Reg, value: RegState) {
+        self.regs[reg.index()] = Held::new(value);
+    }
+
+    /// What a register holds, to be shared.
+    pub fn held(&self, reg: Reg) -> &Held {
+        &self.regs[reg.index()]
+    }
+
+    /// Makes a register hold what something else holds.
+    pub fn share(&mut self, reg: Reg, value: Held) {
         self.regs[reg.index()] = value;
     }
 
     /// All registers with their values.
     pub fn regs(&self) -> impl Iterator<Item = (Reg, &RegState)> {
-        Reg::ALL.into_iter().zip(&self.regs)
+        Reg::ALL.into_iter().zip(self.regs.iter().map(|held| &**held))
     }
 
     /// Changes every register and spilled register for which `change` gives a new value.
     fn update(&mut self, mut change: impl FnMut(&RegState) -> Option<RegState>) {
         for reg in &mut self.regs {
             if let Some(new) = change(reg) {
-                *reg = new;
+                *reg = Held::new(new);
             }
         }
         self.stack.update(change);
     }
 
+    /// The same, for those with the identity of this number.
+    fn update_named(&mut self, name: u32, mut change: impl FnMut(&RegState) -> Option<RegState>) {
+        for reg in self.regs.iter_mut().filter(|reg| reg.identity().number() == name) {
+            if let Some(new) = change(reg) {
+                *reg = Held::new(new);
+            }
+        }
+        self.stack.update_named(name, change);
+    }
+
+    /// Whether `wanted` holds for some register or spilled register with the identity of this number.
+    fn any_named(&self, name: u32, wanted: impl Fn(&RegState) -> bool) -> bool {
+        self.regs.iter().any(|held| held.identity().number() == name && wanted(held))
+            || self.stack.named(name).any(|(_, held)| wanted(held))
+    }
+
     /// Whether `wanted` holds for some register or spilled register.
     fn any(&self, wanted: impl Fn(&RegState) -> bool) -> bool {
-        self.regs.iter().any(&wanted)
-            || self.stack.slots().iter().filter_map(|slot| slot.spill.as_deref()).any(&wanted)
+        self.regs.iter().any(|held| wanted(held))
+            || self.stack.slots().filter_map(|slot| slot.spill.as_deref()).any(&wanted)
     }
 }
 
@@ -232,6 +261,14 @@ impl VerifierState {
         value
     }
 
+    /// Makes `dst` a copy of `src`.
+    pub fn copy(&mut self, dst: Reg, src: Reg) {
+        self.shared(src);
+        let frame = self.frame_mut();
+        let value = frame.held(src).clone();
+        frame.share(dst, value);
+    }
+
     /// Gives a nullable pointer, or a packet pointer with a variable offset, its identity, if it has none yet.
     pub fn identified(&mut self, reg: RegState) -> RegState {
         match reg {
@@ -316,12 +353,25 @@ impl VerifierState {
         }
     }
 
+    /// The same, for those that share `id`.
+    fn update_named(&mut self, id: Identity, change: impl Fn(&RegState) -> Option<RegState>) {
+        let name = id.number();
+        if name == 0 {
+            return self.update(change);
+        }
+        for frame in &mut self.frames {
+            if frame.any_named(name, |reg| change(reg).is_some()) {
+                Rc::make_mut(frame).update_named(name, &change);
+            }
+        }
+    }
+
     /// All copies of the number `id` get the value that a branch proved; those that differ by a constant, the value that follows.
     pub fn learn(&mut self, id: Identity, value: Scalar) {
         if !id.is_some() {
             return;
         }
-        self.update(|reg| match reg {
+        self.update_named(id, |reg| match reg {
             RegState::Scalar(number) if number.id.shares(id) => {
                 let known = if number.id.delta == id.delta {
                     value
@@ -341,7 +391,7 @@ impl VerifierState {
 
     /// All packet pointers with the variable part of `id` have at least `range` bytes of packet behind it.
     pub fn learn_packet(&mut self, from: PacketOrigin, id: Identity, range: u16) {
-        self.update(|reg| match reg {
+        self.update_named(id, |reg| match reg {
             RegState::Pointer(pointer) if pointer.id == id => {
                 let (origin, known) = pointer.to.packet()?;
                 let to = Region::Packet { from, range };
@@ -357,14 +407,14 @@ impl VerifierState {
     pub fn decide_null(&mut self, pointer: &Pointer, known: Known, gone: RegState) {
         let id = pointer.id;
         match known {
-            Known::NonNull => self.update(|reg| match reg {
+            Known::NonNull => self.update_named(id, |reg| match reg {
                 RegState::Pointer(copy) if copy.id == id && copy.null == Nullness::Nullable => {
                     Some(RegState::Pointer(Pointer { null: Nullness::NonNull, id: Identity::NONE, ..*copy }))
                 }
                 RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => None,
             }),
             Known::Null => {
-                self.update(|reg| match reg {
+                self.update_named(id, |reg| match reg {
                     RegState::Pointer(copy) if copy.id == id && copy.null == Nullness::Nullable => {
                         Some(RegState::constant(0))
                     }
@@ -396,7 +446,7 @@ pub(crate) fn widen(old: &VerifierState, new: &mut VerifierState, wants: impl Fn
         let frame = Rc::make_mut(new);
         for ((reg, old), new) in old.regs().zip(&mut frame.regs) {
             if let Some(wide) = widened(old, new).filter(|_| !wants.regs.contains(reg)) {
-                *new = wide;
+                *new = Held::new(wide);
             }
         }
         let kept = |slot| wants.exact.of_slot(slot) != [false; 2];

@@ -51,6 +51,12 @@ impl Halves {
         Self::touched(start - start.rem_euclid(8), end + (8 - end.rem_euclid(8)) % 8)
     }
 
+    /// Both halves of slot number `slot`.
+    pub(crate) fn slot(slot: usize) -> Self {
+        let top = -8 * i64::try_from(slot).unwrap_or(i64::MAX / 8 - 1);
+        Self::touched(top - 8, top)
+    }
+
     /// The lower and the upper half of slot number `slot`.
     pub(crate) fn of_slot(self, slot: usize) -> [bool; 2] {
         let slot = slot.min(63);

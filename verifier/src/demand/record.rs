@@ -184,9 +184,9 @@ impl Touched {
                     linked.regs.insert(reg);
                 }
             }
-            for (slot, held) in (0i64..).zip(frame.stack.slots()) {
-                if held.spill.as_deref().is_some_and(shares) {
-                    linked.halves = linked.halves.union(Halves::touched(-8 * (slot + 1), -8 * slot));
+            for (slot, held) in frame.stack.named(number.id.number()) {
+                if shares(held) {
+                    linked.halves = linked.halves.union(Halves::slot(slot));
                 }
             }
             if linked.regs != LiveRegs::NONE || !linked.halves.is_empty() {

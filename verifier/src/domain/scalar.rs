@@ -16,6 +16,7 @@ use opswap_bpf::insn::{Extend, Size};
 
 pub use refine::Refined;
 
+use super::span::Halves;
 use super::tnum::{Tnum, low_mask};
 use super::word::Word;
 
@@ -71,7 +72,7 @@ impl<const N: u32, const H: u32> ScalarOf<N, H> {
     pub fn from_load(size: Size, extend: Extend) -> Self {
         let bits = size.bits().min(N);
         match extend {
-            Extend::Zero => Self::unsigned_range(0, low_mask(bits)),
+            Extend::Zero => Self::pack(Word::of_bits(bits), Word::of_bits(bits.min(H))),
             Extend::Sign => Self::signed_range(i64::MIN >> (64 - bits), i64::MAX >> (64 - bits)),
         }
     }
@@ -227,29 +228,62 @@ impl<const N: u32, const H: u32> ScalarOf<N, H> {
             return half.contains(number & low_mask(H)).then(|| Self::constant(number));
         }
         for _ in 0..MAX_ROUNDS {
-            let (word_before, half_before) = (word, half);
-            let low = word.halves().low(H, half.halves());
-            if low.is_empty() {
-                return None;
+            let low = half.tightened_by_whole(&word)?;
+            if let Tightened::To(tighter) = low {
+                half = tighter;
             }
-            half.set_halves(low);
-            half.tnum = half.tnum.intersect(word.tnum.low(H))?;
-            half = half.reduced()?;
-            word.tnum = word.tnum.intersect(Tnum::unknown(N).with_low(H, half.tnum))?;
-            let allowed = half.halves();
-            let mut halves = word.halves();
-            halves.plus = allowed.clip_by_low(halves.plus, H);
-            halves.minus = allowed.clip_by_low(halves.minus, H);
-            if halves.is_empty() {
-                return None;
-            }
-            word.set_halves(halves);
-            word = word.reduced()?;
-            if word == word_before && half == half_before {
-                break;
+            match (low, word.tightened_by_low(&half)?) {
+                (_, Tightened::To(tighter)) => word = tighter,
+                (Tightened::To(_), Tightened::Not) => {}
+                (Tightened::Not, Tightened::Not) => break,
             }
         }
         Some(Self::pack(word, half))
+    }
+}
+
+/// What another word taught.
+#[derive(Clone, Copy)]
+enum Tightened<const B: u32> {
+    /// Nothing.
+    Not,
+    /// This is left.
+    To(Word<B>),
+}
+
+impl<const B: u32> Word<B> {
+    /// What the lower half of `whole` leaves of this; `None` for nothing.
+    fn tightened_by_whole<const N: u32>(mut self, whole: &Word<N>) -> Option<Tightened<B>> {
+        let before = self.halves();
+        let low = whole.halves().low(B, before);
+        let tnum = self.tnum.intersect(whole.tnum.low(B))?;
+        if low.same(before) && tnum == self.tnum {
+            return Some(Tightened::Not);
+        }
+        if low.is_empty() {
+            return None;
+        }
+        self.set_halves(low);
+        self.tnum = tnum;
+        self.reduced().map(Tightened::To)
+    }
+
+    /// What is left of this when its low `H` bits are those of `half`; `None` for nothing.
+    fn tightened_by_low<const H: u32>(mut self, half: &Word<H>) -> Option<Tightened<B>> {
+        let tnum = self.tnum.intersect(Tnum::unknown(B).with_low(H, half.tnum))?;
+        let allowed = half.halves();
+        let before = self.halves();
+        let halves =
+            Halves { plus: allowed.clip_by_low(before.plus, H), minus: allowed.clip_by_low(before.minus, H) };
+        if halves.same(before) && tnum == self.tnum {
+            return Some(Tightened::Not);
+        }
+        if halves.is_empty() {
+            return None;
+        }
+        self.set_halves(halves);
+        self.tnum = tnum;
+        self.reduced().map(Tightened::To)
     }
 }
 

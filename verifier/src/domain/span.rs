@@ -88,6 +88,12 @@ impl Halves {
         self.plus.is_empty() && self.minus.is_empty()
     }
 
+    /// Whether both are the same set.
+    pub(crate) fn same(self, other: Self) -> bool {
+        let alike = |one: Span, other: Span| one == other || one.is_empty() && other.is_empty();
+        alike(self.plus, other.plus) && alike(self.minus, other.minus)
+    }
+
     pub(crate) fn intersect(self, other: Self) -> Self {
         Self { plus: self.plus.intersect(other.plus), minus: self.minus.intersect(other.minus) }
     }

@@ -53,6 +53,15 @@ impl<const N: u32> Word<N> {
         if self.umin == self.umax { Some(self.umin) } else { None }
     }
 
+    /// The numbers of `bits` bits, `bits <= N`.
+    pub(super) const fn of_bits(bits: u32) -> Self {
+        if bits == N {
+            return Self::UNKNOWN;
+        }
+        let umax = low_mask(bits);
+        Self { tnum: Tnum::unknown(bits), umin: 0, umax, smin: 0, smax: umax as i64 }
+    }
+
     /// The numbers of a tnum.
     pub(super) fn of_tnum(tnum: Tnum) -> Self {
         Self { tnum, ..Self::UNKNOWN }.reduced_or_unknown()

@@ -97,7 +97,7 @@ pub(super) fn key(state: &VerifierState, compared: impl Fn(usize) -> Compared) -
         for reg in Reg::ALL.into_iter().filter(|reg| live.contains(*reg)) {
             value(&mut hash, frame.reg(reg), wants.regs.contains(reg));
         }
-        for (slot, held) in frame.stack.slots().iter().enumerate() {
+        for (slot, held) in frame.stack.slots().enumerate() {
             let Some(held) = held.spill.as_deref().filter(|_| wants.live.of_slot(slot) != [false; 2]) else {
                 continue;
             };

@@ -5,13 +5,8 @@
 //! closes. Each state remembers the earliest state that its paths lead back to (`leads_to`, as in Tarjan's search for strongly
 //! connected components). What matters of a state that is not complete is not all known yet, so everything is compared.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-
-use opswap_bpf::InsnIdx;
-
-use super::index::{Index, Quick};
-use crate::demand::ContextId;
+use super::index::Index;
+use crate::demand::NodeId;
 use crate::state::VerifierState;
 
 /// A kept state.
@@ -45,8 +40,16 @@ pub(super) enum Progress {
 #[derive(Default)]
 pub(super) struct Store {
     all: Vec<Kept>,
-    /// Those that are still compared with, by call chain and instruction.
-    places: HashMap<(ContextId, InsnIdx), Place, BuildHasherDefault<Quick>>,
+    /// For each instruction of each call chain the number of its place, plus 1; 0 where no state was kept.
+    numbers: Vec<u32>,
+    places: Vec<Place>,
+}
+
+impl Drop for Store {
+    /// The youngest first: allocators take back cheaply what they gave last.
+    fn drop(&mut self) {
+        while self.all.pop().is_some() {}
+    }
 }
 
 /// The states kept at one instruction of one call chain.
@@ -68,20 +71,31 @@ impl Store {
     }
 
     /// The states to compare with at a place, taken out while that goes on.
-    pub(super) fn take(&mut self, place: (ContextId, InsnIdx)) -> Place {
-        self.places.get_mut(&place).map(std::mem::take).unwrap_or_default()
+    pub(super) fn take(&mut self, node: NodeId) -> Place {
+        self.number(node).and_then(|at| self.places.get_mut(at)).map(std::mem::take).unwrap_or_default()
     }
 
     /// Puts them back.
-    pub(super) fn put(&mut self, place: (ContextId, InsnIdx), states: Place) {
-        if !states.list.is_empty() || !states.index.is_empty() {
-            self.places.insert(place, states);
+    pub(super) fn put(&mut self, node: NodeId, states: Place) {
+        if let Some(place) = self.number(node).and_then(|at| self.places.get_mut(at)) {
+            *place = states;
+        } else if !states.list.is_empty() || !states.index.is_empty() {
+            if self.numbers.len() <= node.0 {
+                self.numbers.resize(node.0 + 1, 0);
+            }
+            self.places.push(states);
+            self.numbers[node.0] = u32::try_from(self.places.len()).unwrap_or(0);
         }
     }
 
+    fn number(&self, node: NodeId) -> Option<usize> {
+        (*self.numbers.get(node.0)? as usize).checked_sub(1)
+    }
+
     /// The states at a place, the latest first.
-    pub(super) fn latest(&self, place: (ContextId, InsnIdx)) -> impl Iterator<Item = KeptId> {
-        self.places.get(&place).into_iter().flat_map(|states| &states.list).rev().copied()
+    pub(super) fn latest(&self, node: NodeId) -> impl Iterator<Item = KeptId> {
+        let place = self.number(node).and_then(|at| self.places.get(at));
+        place.into_iter().flat_map(|states| &states.list).rev().copied()
     }
 
     /// Keeps a state with one open path.

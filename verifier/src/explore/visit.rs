@@ -29,7 +29,7 @@ impl Explorer<'_, '_> {
         let every = self.subject.program.flags.contains(LoadFlags::TEST_STATE_FREQ);
         let (jumps, insns) = (self.jumps - self.last_kept.0, self.stats.insns_processed - self.last_kept.1);
         let mut keep = every || round || (jumps >= 2 && insns >= 8);
-        let place = (path.context, path.at);
+        let Some(place) = self.demands.node(path.context, path.at) else { return Visit::Go };
         let mut states = self.kept.take(place);
         let mut index = states.list.len();
         while index > 0 {
@@ -163,9 +163,10 @@ impl Explorer<'_, '_> {
     /// Numbers that some rule relies on are left alone at first: they may count the rounds of another loop.
     pub(super) fn widen(&mut self, path: &Path, state: &mut VerifierState) {
         self.demands.settle();
+        let Some(place) = self.demands.node(path.context, path.at) else { return };
         let mut before = self
             .kept
-            .latest((path.context, path.at))
+            .latest(place)
             .filter(|id| self.kept.progress(*id) == Progress::Open)
             .filter_map(|id| self.kept.get(id))
             .filter(|kept| state.rounds_since(&kept.state) >= 2);

@@ -135,8 +135,18 @@ fn refs_cover(old: &RefTable, new: &RefTable, ids: &mut Ids) -> bool {
 fn regs_cover(old: &Frame, new: &Frame, compared: Compared, ids: &mut Ids) -> bool {
     Reg::ALL.into_iter().filter(|reg| compared.live.contains(*reg)).all(|reg| {
         let numbers = if compared.wants.regs.contains(reg) { Numbers::Exact } else { Numbers::Any };
-        reg_covers(old.reg(reg), new.reg(reg), numbers, ids)
+        let (old, new) = (old.held(reg), new.held(reg));
+        old.same(new) && !has_ids(old) || reg_covers(old, new, numbers, ids)
     })
+}
+
+/// Whether a value has names that the map of ids must see.
+fn has_ids(value: &RegState) -> bool {
+    match value {
+        RegState::NotInit => false,
+        RegState::Scalar(number) => number.id.is_some(),
+        RegState::Pointer(pointer) => pointer.id.is_some() || pointer.trust.root().is_some(),
+    }
 }
 
 /// Whether numbers are compared.
@@ -225,18 +235,19 @@ fn stack_covers(old: &Stack, new: &Stack, uninit: UninitStack, wants: Wants, ids
     if !objects_cover(old.objects(), new.objects(), ids) {
         return false;
     }
-    // Even a shared stack is walked when it holds ids: the map must see them.
-    if old.same(new) && old.slots().iter().all(|slot| slot.spill.is_none()) {
-        return true;
-    }
     let nothing = Slot::EMPTY;
-    old.slots().iter().enumerate().all(|(at, old)| {
+    old.slots().enumerate().all(|(at, old)| {
         let live = wants.live.of_slot(at);
         if live == [false; 2] {
             return true;
         }
+        let new = new.slot(at).unwrap_or(&nothing);
+        // Even a shared slot is looked at when it holds ids: the map must see them.
+        if old.same(new) && !old.spill.as_deref().is_some_and(has_ids) {
+            return true;
+        }
         let numbers = if wants.exact.of_slot(at) == [false; 2] { Numbers::Any } else { Numbers::Exact };
-        slot_covers(old, new.slots().get(at).unwrap_or(&nothing), uninit, live, numbers, ids)
+        slot_covers(old, new, uninit, live, numbers, ids)
     })
 }
 

@@ -289,6 +289,15 @@ impl RegState {
         }
     }
 
+    /// What it shares with its copies.
+    pub fn identity(&self) -> Identity {
+        match self {
+            Self::NotInit => Identity::NONE,
+            Self::Scalar(number) => number.id,
+            Self::Pointer(pointer) => pointer.id,
+        }
+    }
+
     /// Whether it is the number 0, that is, a literal NULL.
     pub fn is_null(&self) -> bool {
         self.as_scalar().and_then(|value| value.as_constant()) == Some(0)

@@ -2,9 +2,12 @@
 //!
 //! Slot `n` covers the eight bytes from `fp - 8 * (n + 1)`. Slots are made when they are first written; a missing one is
 //! uninitialised. Within a slot, byte 0 is the lowest address. A spilled register occupies bytes `0..size` of its slot.
+//!
+//! Slots are kept in chunks that copies of a stack share, so that a write copies a few of them only.
 
 use std::rc::Rc;
 
+use super::held::Held;
 use super::objects::{ObjectKind, StackObject};
 use super::reg::RegState;
 
@@ -29,12 +32,14 @@ pub struct Slot {
     /// Its bytes, the lowest address first.
     pub bytes: [Byte; 8],
     /// The spilled register, while some byte is [`Byte::Spill`].
-    pub spill: Option<Rc<RegState>>,
+    pub spill: Option<Held>,
+    /// Number of the spilled register's identity; 0 without one.
+    name: u32,
 }
 
 impl Slot {
     /// Nothing was written.
-    pub(super) const EMPTY: Self = Self { bytes: [Byte::Invalid; 8], spill: None };
+    pub(super) const EMPTY: Self = Self { bytes: [Byte::Invalid; 8], spill: None, name: 0 };
 
     /// How many bytes the spilled register takes; 0 without one.
     pub fn spilled_bytes(&self) -> usize {
@@ -51,9 +56,26 @@ impl Slot {
         matches!(self.spill.as_deref(), Some(RegState::Pointer(_)))
     }
 
+    /// Whether both are alike for sure.
+    pub fn same(&self, other: &Self) -> bool {
+        let spills = match (&self.spill, &other.spill) {
+            (Some(one), Some(other)) => one.same(other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        spills && self.bytes == other.bytes
+    }
+
+    /// Puts a register in the place of another one.
+    fn put(&mut self, reg: Held) {
+        self.name = reg.identity().number();
+        self.spill = Some(reg);
+    }
+
     /// Forgets the spilled register; its bytes become plain ones, but those of a pointer must not be read as a number.
     fn dissolve(&mut self) {
         let Some(reg) = self.spill.take() else { return };
+        self.name = 0;
         let plain = match *reg {
             RegState::NotInit | RegState::Pointer(_) => Byte::Invalid,
             RegState::Scalar(_) if reg.is_null() => Byte::Zero,
@@ -67,10 +89,20 @@ impl Slot {
     }
 }
 
+/// Slots that are shared, and copied, together.
+const CHUNK: usize = 8;
+
+type Chunk = [Slot; CHUNK];
+
 /// A frame's stack.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stack {
-    slots: Rc<Vec<Slot>>,
+    /// The upper 512 bytes.
+    chunks: [Option<Rc<Chunk>>; 8],
+    /// Chunks below, where a host gives that much.
+    below: Vec<Rc<Chunk>>,
+    /// Slots that were made so far: the first ones of the chunks.
+    made: usize,
     /// Live objects, the lowest first.
     objects: Vec<StackObject>,
 }
@@ -83,14 +115,36 @@ fn locate(offset: i64) -> Option<(usize, usize)> {
 }
 
 impl Stack {
-    /// Slots that were made so far.
-    pub fn slots(&self) -> &[Slot] {
-        &self.slots
+    /// A chunk; one that was never written is empty.
+    fn chunk(&self, number: usize) -> &Chunk {
+        const EMPTY: &Chunk = &[const { Slot::EMPTY }; CHUNK];
+        let chunk = match self.chunks.get(number) {
+            Some(chunk) => chunk.as_deref(),
+            None => self.below.get(number - self.chunks.len()).map(|chunk| &**chunk),
+        };
+        chunk.unwrap_or(EMPTY)
     }
 
-    /// Whether both are the same allocation, hence equal.
-    pub fn same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.slots, &other.slots) && self.objects == other.objects
+    /// Slots that were made so far.
+    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let chunks = (0..self.made.div_ceil(CHUNK)).map(|number| self.chunk(number));
+        chunks.flatten().take(self.made)
+    }
+
+    /// How many slots were made so far.
+    pub fn made(&self) -> usize {
+        self.made
+    }
+
+    /// A slot, if it was made.
+    pub fn slot(&self, index: usize) -> Option<&Slot> {
+        if index < self.made { self.chunk(index / CHUNK).get(index % CHUNK) } else { None }
+    }
+
+    /// The slots whose spilled registers have the identity with this number.
+    pub fn named(&self, name: u32) -> impl Iterator<Item = (usize, &RegState)> {
+        let named = self.slots().enumerate().filter(move |(_, slot)| slot.name == name);
+        named.filter_map(|(at, slot)| Some((at, slot.spill.as_deref()?)))
     }
 
     /// Objects that live here, the lowest first.
@@ -141,28 +195,37 @@ impl Stack {
     /// The slot that begins at `offset`, a multiple of 8.
     pub fn slot_at(&self, offset: i64) -> Option<&Slot> {
         let (slot, byte) = locate(offset)?;
-        if byte == 0 { self.slots.get(slot) } else { None }
+        if byte == 0 { self.slot(slot) } else { None }
     }
 
     /// The slot that covers the byte at `offset`, and which of its bytes that is.
     pub fn covering(&self, offset: i64) -> Option<(&Slot, usize)> {
         let (slot, byte) = locate(offset)?;
-        self.slots.get(slot).map(|slot| (slot, byte))
+        self.slot(slot).map(|slot| (slot, byte))
     }
 
     /// What the byte at `offset` holds.
     pub fn byte(&self, offset: i64) -> Byte {
         locate(offset)
-            .and_then(|(slot, byte)| Some(*self.slots.get(slot)?.bytes.get(byte)?))
+            .and_then(|(slot, byte)| Some(*self.slot(slot)?.bytes.get(byte)?))
             .unwrap_or(Byte::Invalid)
     }
 
     fn slot_mut(&mut self, index: usize) -> &mut Slot {
-        let slots = Rc::make_mut(&mut self.slots);
-        if slots.len() <= index {
-            slots.resize(index + 1, Slot::EMPTY);
+        self.made = self.made.max(index + 1);
+        let chunk = self.chunk_mut(index / CHUNK);
+        &mut Rc::make_mut(chunk)[index % CHUNK]
+    }
+
+    fn chunk_mut(&mut self, number: usize) -> &mut Rc<Chunk> {
+        let empty = || Rc::new([const { Slot::EMPTY }; CHUNK]);
+        if let Some(number) = number.checked_sub(self.chunks.len()) {
+            if self.below.len() <= number {
+                self.below.resize_with(number + 1, empty);
+            }
+            return &mut self.below[number];
         }
-        &mut slots[index]
+        self.chunks[number].get_or_insert_with(empty)
     }
 
     /// Makes the slots down to `offset` exist, without writing them.
@@ -199,7 +262,7 @@ impl Stack {
         for byte in slot.bytes.iter_mut().take(size) {
             *byte = Byte::Spill;
         }
-        slot.spill = Some(Rc::new(reg));
+        slot.put(Held::new(reg));
     }
 
     /// A write of unknown place within `offset..offset + size`: every byte may have been overwritten.
@@ -223,8 +286,7 @@ impl Stack {
     /// Replaces every spilled register for which `wider` gives a looser value than the one that `old` has in the same slot.
     pub fn widen(&mut self, old: &Self, wider: impl Fn(usize, &RegState, &RegState) -> Option<RegState>) {
         let changes: Vec<(usize, RegState)> = self
-            .slots
-            .iter()
+            .slots()
             .zip(old.slots())
             .enumerate()
             .filter(|(_, (new, old))| new.spilled_bytes() == old.spilled_bytes())
@@ -233,21 +295,31 @@ impl Stack {
             })
             .collect();
         for (at, reg) in changes {
-            self.slot_mut(at).spill = Some(Rc::new(reg));
+            self.slot_mut(at).put(Held::new(reg));
         }
     }
 
     /// Changes every spilled register for which `change` gives a new value; [`RegState::NotInit`] makes its bytes invalid.
     pub fn update(&mut self, mut change: impl FnMut(&RegState) -> Option<RegState>) {
         let changes: Vec<(usize, RegState)> = self
-            .slots
-            .iter()
+            .slots()
             .enumerate()
             .filter_map(|(at, slot)| Some((at, change(slot.spill.as_deref()?)?)))
             .collect();
+        self.replace(changes);
+    }
+
+    /// The same, for those with the identity of this number.
+    pub fn update_named(&mut self, name: u32, mut change: impl FnMut(&RegState) -> Option<RegState>) {
+        let changes: Vec<(usize, RegState)> =
+            self.named(name).filter_map(|(at, reg)| Some((at, change(reg)?))).collect();
+        self.replace(changes);
+    }
+
+    fn replace(&mut self, changes: Vec<(usize, RegState)>) {
         for (at, reg) in changes {
             let slot = self.slot_mut(at);
-            slot.spill = Some(Rc::new(reg));
+            slot.put(Held::new(reg));
             if reg == RegState::NotInit {
                 slot.dissolve();
             }

@@ -59,8 +59,7 @@ pub(super) fn apply(state: &mut VerifierState, checked: Checked) {
             state.set(dst, value);
         }
         Checked::Copy { dst, src } => {
-            let value = state.shared(src);
-            state.set(dst, value);
+            state.copy(dst, src);
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn apply(state: &mut VerifierState, entered: Entered) -> InsnIdx {
     let number = state.depth().saturating_add(1);
     let mut frame = Frame::new(number, entered.subprog, Some(entered.return_to));
     for reg in Reg::ARGS {
-        frame.set(reg, *state.reg(reg));
+        frame.share(reg, state.frame().held(reg).clone());
     }
     let caller = state.frame_mut();
     for reg in [Reg::R0].into_iter().chain(Reg::ARGS) {

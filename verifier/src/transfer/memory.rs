@@ -115,7 +115,7 @@ fn reserved(subject: &Subject<'_>, state: &VerifierState, place: Place) -> Optio
     let pointer = state.reg(place.base).as_pointer()?;
     let Region::Stack(frame) = pointer.to else { return None };
     let lowest = i64::from(pointer.offset) + i64::from(place.offset) + pointer.var.smin();
-    let made = state.stack(frame).map_or(0, |stack| stack.slots().len());
+    let made = state.stack(frame).map_or(0, |stack| stack.made());
     (lowest < -8 * i64::try_from(made).unwrap_or(0)).then_some((frame, lowest))
 }
 

@@ -11,6 +11,9 @@ impl<const N: u32, const H: u32> ScalarOf<N, H> {
     /// The low half, zero-extended: what a 32-bit move leaves.
     #[must_use]
     pub fn mov32(&self) -> Self {
+        if self.umax <= low_mask(H) {
+            return *self;
+        }
         Self::of_half(self.half())
     }
 
@@ -34,7 +37,8 @@ impl<const N: u32, const H: u32> ScalarOf<N, H> {
     /// The low `bits` bits, zero-extended.
     #[must_use]
     pub fn zero_extended_from(&self, bits: u32) -> Self {
-        if bits >= N {
+        // Nothing is cut off.
+        if bits >= N || self.umax <= low_mask(bits) {
             return *self;
         }
         let span = self.low_halves(bits).unsigned();

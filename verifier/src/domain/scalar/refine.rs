@@ -181,6 +181,7 @@ fn below<const N: u32>(
         Strict::Yes => 1,
         Strict::No => 0,
     };
+    let (low_before, high_before) = (low, high);
     match order {
         Order::Unsigned => {
             low.umax = low.umax.min(high.umax.checked_sub(step)?);
@@ -192,11 +193,19 @@ fn below<const N: u32>(
             high.smin = high.smin.max(low.smin.checked_add(step)?);
         }
     }
-    Some((low.reduced()?, high.reduced()?))
+    Some((low.reduced_from(&low_before)?, high.reduced_from(&high_before)?))
 }
 
 impl<const N: u32> Word<N> {
+    /// Reduced, where it is no longer the reduced word that it was.
+    fn reduced_from(self, before: &Self) -> Option<Self> {
+        if self == *before { Some(self) } else { self.reduced() }
+    }
+
     fn with_tnum(mut self, tnum: Tnum) -> Option<Self> {
+        if tnum == self.tnum {
+            return Some(self);
+        }
         self.tnum = tnum;
         self.reduced()
     }
@@ -215,10 +224,11 @@ impl<const N: u32> Word<N> {
         if self.umin == self.umax {
             return None;
         }
+        let before = self;
         self.umin += u64::from(self.umin == number);
         self.umax -= u64::from(self.umax == number);
         self.smin += i64::from(self.smin == signed);
         self.smax -= i64::from(self.smax == signed);
-        self.reduced()
+        self.reduced_from(&before)
     }
 }
