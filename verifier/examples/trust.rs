@@ -1,8 +1,9 @@
 //! Layers B and C at length: typed programs against what the verifier believes, with and without pruning.
 //!
-//! `cargo run --release -p opswap-verifier --example trust -- FIRST COUNT [RUNS]` judges the programs of `COUNT` seeds from
+//! `cargo run --release -p opswap-verifier --example trust -- FIRST COUNT [RUNS [REGISTER]]` judges the programs of `COUNT` seeds from
 //! `FIRST` on, each accepted one with `RUNS` inputs (4). Prints the counts, the histogram of rejections, and the first escape
-//! with the shortest program that shows it; ranges of seeds can follow each other in any order.
+//! with the shortest program that shows it; ranges of seeds can follow each other in any order. With the number of a register,
+//! the recorded states are made wrong in it on purpose, and there must be escapes.
 
 #[path = "../tests/trust/bed.rs"]
 mod bed;
@@ -18,19 +19,26 @@ mod watch;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use opswap_bpf::insn::Reg;
+
 use campaign::{Campaign, Counts, describe};
+use watch::Faith;
 
 fn main() -> ExitCode {
     let numbers: Option<Vec<u64>> = std::env::args().skip(1).map(|word| word.parse().ok()).collect();
-    let (first, count, runs) = match numbers.as_deref() {
-        Some([first, count]) => (*first, *count, 4),
-        Some([first, count, runs]) => (*first, *count, *runs),
+    let (first, count, runs, faith) = match numbers.as_deref() {
+        Some([first, count]) => (*first, *count, 4, Faith::Honest),
+        Some([first, count, runs]) => (*first, *count, *runs, Faith::Honest),
+        Some([first, count, runs, reg]) => {
+            let reg = usize::try_from(*reg).ok().and_then(|reg| Reg::ALL.get(reg)).copied();
+            (*first, *count, *runs, Faith::Narrowed(reg.unwrap_or(Reg::R0)))
+        }
         Some(_) | None => {
-            eprintln!("expected FIRST COUNT [RUNS], three numbers");
+            eprintln!("expected FIRST COUNT [RUNS [REGISTER]], numbers");
             return ExitCode::from(2);
         }
     };
-    let campaign = Campaign::new(runs);
+    let campaign = Campaign::new(runs, faith);
     let mut counts = Counts::default();
     let start = Instant::now();
     let mut escapes = 0;

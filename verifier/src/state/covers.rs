@@ -145,7 +145,10 @@ fn has_ids(value: &RegState) -> bool {
     match value {
         RegState::NotInit => false,
         RegState::Scalar(number) => number.id.is_some(),
-        RegState::Pointer(pointer) => pointer.id.is_some() || pointer.trust.root().is_some(),
+        RegState::Pointer(pointer) => {
+            let origin = pointer.origin.map.is_some() || pointer.origin.value.is_some();
+            pointer.id.is_some() || pointer.trust.root().is_some() || origin
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use opswap_verifier::{Category, Limits, Rejection, Rounds, verify_observed, veri
 
 use crate::bed::{Bed, Kind};
 use crate::calls::World;
-use crate::watch::{Believed, Strictness, Watcher};
+use crate::watch::{Believed, Faith, Strictness, Watcher};
 
 /// Instructions that the walk without pruning may take; what needs more is not compared.
 const UNPRUNED: u32 = 12_000;
@@ -69,11 +69,12 @@ pub(crate) struct Escape {
 pub(crate) struct Campaign {
     beds: Vec<Bed>,
     pub(crate) runs: u64,
+    faith: Faith,
 }
 
 impl Campaign {
-    pub(crate) fn new(runs: u64) -> Self {
-        Self { beds: Kind::ALL.map(Bed::new).into_iter().collect(), runs }
+    pub(crate) fn new(runs: u64, faith: Faith) -> Self {
+        Self { beds: Kind::ALL.map(Bed::new).into_iter().collect(), runs, faith }
     }
 
     fn bed(&self, seed: u64) -> &Bed {
@@ -106,9 +107,9 @@ impl Campaign {
     fn judge(&self, seed: u64, insns: &[Insn], counts: &mut Counts) -> Result<(), String> {
         let bed = self.bed(seed);
         counts.programs += 1;
-        let mut believed = Believed::walked(Rounds::UntilSettled);
+        let mut believed = Believed::walked(Rounds::UntilSettled, self.faith);
         let (verdict, _) = verify_observed(self.input(bed, insns), bed, &limits(Pruning::On), &mut believed);
-        let mut unpruned = Believed::walked(Rounds::Once);
+        let mut unpruned = Believed::walked(Rounds::Once, self.faith);
         let (walked, stats) =
             verify_observed(self.input(bed, insns), bed, &limits(Pruning::Off), &mut unpruned);
         let complete = stats.insns_processed < UNPRUNED;

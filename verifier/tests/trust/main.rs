@@ -8,10 +8,12 @@ mod heap;
 mod watch;
 
 use campaign::{Campaign, Counts, describe};
+use opswap_bpf::insn::Reg;
+use watch::Faith;
 
 #[test]
 fn typed_programs_do_what_the_verifier_believes() {
-    let campaign = Campaign::new(2);
+    let campaign = Campaign::new(2, Faith::Honest);
     let mut counts = Counts::default();
     for seed in 0..4_000 {
         if let Err(escape) = campaign.seed(seed, &mut counts) {
@@ -22,4 +24,16 @@ fn typed_programs_do_what_the_verifier_believes() {
     assert!((35..=75).contains(&counts.rate()), "{counts}");
     assert!(counts.compared * 10 > counts.programs * 8, "{counts}");
     assert!(counts.reasons.len() > 30, "{:?}", counts.reasons);
+}
+
+/// A watcher that never reports anything would pass the test above.
+#[test]
+fn a_verifier_that_believes_too_much_is_caught() {
+    for reg in Reg::ALL.into_iter().filter(|reg| *reg != Reg::FP) {
+        let campaign = Campaign::new(2, Faith::Narrowed(reg));
+        let mut counts = Counts::default();
+        let caught = (0..4_000).find_map(|seed| campaign.seed(seed, &mut counts).err());
+        println!("{reg}: {counts}: {}", caught.as_ref().map_or("nothing", |escape| &escape.what));
+        assert!(caught.is_some_and(|escape| escape.what.contains("ESCAPE")), "{reg}: {counts}");
+    }
 }

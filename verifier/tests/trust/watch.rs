@@ -5,6 +5,7 @@ use opswap_bpf::InsnIdx;
 use opswap_bpf::insn::{Reg, Size};
 use opswap_bpf::interp::{self, Registers};
 use opswap_bpf::proto::Nullness;
+use opswap_verifier::domain::Scalar;
 use opswap_verifier::state::{
     Byte, Frame, PacketOrigin, Pointer, RefKind, RegState, Region, Slot, Trust, VerifierState,
 };
@@ -25,6 +26,15 @@ pub(crate) enum Strictness {
 /// States kept per slot; programs with more are watched only where they have fewer.
 const MAX_STATES: usize = 600;
 
+/// What of the recorded states is kept as it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Faith {
+    /// All of it.
+    Honest,
+    /// A mistake that is made on purpose: of this register's numbers the upper half is thought impossible.
+    Narrowed(Reg),
+}
+
 /// States by slot, as the walk came to them.
 pub(crate) struct Believed {
     states: Vec<Vec<VerifierState>>,
@@ -34,12 +44,24 @@ pub(crate) struct Believed {
     exact: Vec<Vec<Reg>>,
     /// How often the program is walked.
     again: Rounds,
+    faith: Faith,
 }
 
 impl Believed {
-    pub(crate) fn walked(again: Rounds) -> Self {
-        Self { states: Vec::new(), live: Vec::new(), exact: Vec::new(), again }
+    pub(crate) fn walked(again: Rounds, faith: Faith) -> Self {
+        Self { states: Vec::new(), live: Vec::new(), exact: Vec::new(), again, faith }
     }
+}
+
+/// The state, but of a number in `reg` only the lower half is left.
+fn narrowed(mut state: VerifierState, reg: Reg) -> VerifierState {
+    if let Some(number) = state.reg(reg).as_scalar() {
+        let (lo, hi) = (number.umin(), number.umax());
+        if let Some(half) = number.intersect(&Scalar::unsigned_range(lo, lo + (hi - lo) / 2)) {
+            state.set(reg, RegState::scalar(half));
+        }
+    }
+    state
 }
 
 impl Observer for Believed {
@@ -57,7 +79,10 @@ impl Observer for Believed {
         if let Some(states) = self.states.get_mut(at.index())
             && states.len() <= MAX_STATES
         {
-            states.push(state.clone());
+            states.push(match self.faith {
+                Faith::Honest => state.clone(),
+                Faith::Narrowed(reg) => narrowed(state.clone(), reg),
+            });
         }
     }
 }
