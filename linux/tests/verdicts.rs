@@ -80,7 +80,7 @@ fn the_context_is_seen_as_the_kernel_s_own() {
         println!("skipped: no /sys/kernel/btf/vmlinux");
         return;
     };
-    let cast = "call bpf_cast_to_kern_ctx\nr0 = *(u32 *)(r0 + 0)\nr0 = 0\nexit";
+    let cast = "call bpf_cast_to_kern_ctx\nr0 = *(u64 *)(r0 + 0)\nr0 = 0\nexit";
     kernel.expect("tc", cast, "[accept]");
     kernel.expect("xdp", cast, "[accept]");
     // A raw tracepoint's context is no struct of the kernel.
@@ -89,7 +89,7 @@ fn the_context_is_seen_as_the_kernel_s_own() {
     kernel.expect("tc", moved, "dereference of modified ctx ptr R1 off=8 disallowed");
     let other = "r1 = 0\ncall bpf_cast_to_kern_ctx\nr0 = 0\nexit";
     kernel.expect("tc", other, "arg#0 expected pointer to ctx, but got scalar");
-    let written = "call bpf_cast_to_kern_ctx\n*(u32 *)(r0 + 0) = 1\nr0 = 0\nexit";
+    let written = "call bpf_cast_to_kern_ctx\n*(u64 *)(r0 + 0) = 1\nr0 = 0\nexit";
     kernel.expect("tc", written, "only read is supported");
 }
 
@@ -156,7 +156,7 @@ fn arenas_hand_out_pages() {
         "program must be sleepable to call sleepable kfunc bpf_arena_alloc_pages",
     );
     let other = "r1 = 5\nr2 = 0\nr3 = 1\nr4 = -1\nr5 = 0\ncall bpf_arena_alloc_pages\nr0 = 0\nexit";
-    kernel.expect("syscall", other, "expected pointer to STRUCT bpf_map");
+    kernel.expect("syscall", other, "arg#0 pointer type STRUCT bpf_map");
 }
 
 #[test]
