@@ -326,11 +326,8 @@ pub(crate) fn embedded(
         let found = btf.get(at)?;
         // Which member of a union is there, authors of C know.
         let shared = subject.policy.aliasing == Aliasing::Shared;
-        let members = match found {
-            BtfType::Struct { members, .. } => Some(members),
-            BtfType::Union { members, .. } if shared => Some(members),
-            _ => None,
-        };
+        let walked = shared || matches!(found, BtfType::Struct { .. });
+        let members = if walked { btf.members(at) } else { None };
         let (ty, inside) = if let Some(members) = members {
             (0u32..).zip(members).find_map(|(index, member)| {
                 let (first, last) = member_range(btf, member)?;
