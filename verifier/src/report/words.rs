@@ -115,10 +115,14 @@ pub(crate) fn instruction(subject: &Subject<'_>, at: InsnIdx) -> String {
 
 /// The map whose address an instruction loads.
 fn map(insn: &Insn) -> Option<MapId> {
-    match insn {
-        Insn::LoadImm64 { imm: Imm64::Map(MapRef::Idx(id)), .. }
-        | Insn::LoadImm64 { imm: Imm64::MapValue { map: MapRef::Idx(id), .. }, .. } => Some(*id),
-        _ => None,
+    let Insn::LoadImm64 { imm, .. } = insn else { return None };
+    match imm {
+        Imm64::Map(MapRef::Idx(id)) | Imm64::MapValue { map: MapRef::Idx(id), .. } => Some(*id),
+        Imm64::Map(MapRef::Fd(_))
+        | Imm64::MapValue { map: MapRef::Fd(_), .. }
+        | Imm64::Value(_)
+        | Imm64::HostVar { .. }
+        | Imm64::Func(_) => None,
     }
 }
 
