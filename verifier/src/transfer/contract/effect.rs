@@ -289,6 +289,21 @@ fn identified(state: &mut VerifierState, pointer: Pointer, fresh: Fresh) -> RegS
     RegState::Pointer(pointer)
 }
 
+/// Sections that the call enters or leaves; behind a loop, the next one begins to count anew.
+fn count_sections(state: &mut VerifierState, intrinsic: Option<Intrinsic>, gone: RegState) {
+    match intrinsic {
+        Some(Intrinsic::RcuReadLock) => state.sections.rcu = state.sections.rcu.saturating_add(1),
+        Some(Intrinsic::RcuReadUnlock) => {
+            state.sections.rcu = state.sections.rcu.saturating_sub(1);
+            state.leave_rcu(gone);
+        }
+        Some(Intrinsic::PreemptDisable) => state.sections.preempt = state.sections.preempt.saturating_add(1),
+        Some(Intrinsic::PreemptEnable) => state.sections.preempt = state.sections.preempt.saturating_sub(1),
+        Some(Intrinsic::Loop) if state.frame().rounds != 0 => state.frame_mut().rounds = 0,
+        _ => {}
+    }
+}
+
 /// Carries out a legal call.
 ///
 /// Where an iterator was asked for its next element, the state goes on without one; the other, with one, comes back.
@@ -368,21 +383,9 @@ pub(crate) fn apply(
         }
     };
     state.set(Reg::R0, result);
-    match checked.intrinsic {
-        Some(Intrinsic::RcuReadLock) => state.sections.rcu = state.sections.rcu.saturating_add(1),
-        Some(Intrinsic::RcuReadUnlock) => {
-            state.sections.rcu = state.sections.rcu.saturating_sub(1);
-            state.leave_rcu(gone);
-        }
-        Some(Intrinsic::PreemptDisable) => state.sections.preempt = state.sections.preempt.saturating_add(1),
-        Some(Intrinsic::PreemptEnable) => state.sections.preempt = state.sections.preempt.saturating_sub(1),
-        _ => {}
-    }
+    count_sections(state, checked.intrinsic, gone);
     if let Some(change) = checked.lock {
         lock::apply(subject, state, change, at);
-    }
-    if checked.intrinsic == Some(Intrinsic::Loop) && state.frame().rounds != 0 {
-        state.frame_mut().rounds = 0;
     }
     let mut more = deeds::advance(state, &checked.arguments);
     if let Some(more) = &mut more {
