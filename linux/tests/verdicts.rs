@@ -77,7 +77,7 @@ impl Kernel {
 #[test]
 fn the_context_is_seen_as_the_kernel_s_own() {
     let Some(kernel) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     let cast = "call bpf_cast_to_kern_ctx\nr0 = *(u64 *)(r0 + 0)\nr0 = 0\nexit";
@@ -96,7 +96,7 @@ fn the_context_is_seen_as_the_kernel_s_own() {
 #[test]
 fn what_is_seen_as_another_type_is_only_looked_at() {
     let Some(kernel) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     let of = |ty: &str, then: &str| format!("r1 = 5\nr2 = {ty}\ncall bpf_rdonly_cast\n{then}\nr0 = 0\nexit");
@@ -115,11 +115,11 @@ fn what_is_seen_as_another_type_is_only_looked_at() {
 #[test]
 fn a_packet_that_is_pulled_moves() {
     let Some(kernel) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     if kernel.0.kfunc_named("bpf_xdp_pull_data").is_none() {
-        println!("skipped: this kernel has no bpf_xdp_pull_data");
+        opswap_skips::skipped("this kernel has no bpf_xdp_pull_data");
         return;
     }
     let text = |after: &str| {
@@ -135,11 +135,11 @@ fn a_packet_that_is_pulled_moves() {
 #[test]
 fn arenas_hand_out_pages() {
     let Some(kernel) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     if kernel.0.kfunc_named("bpf_arena_alloc_pages").is_none() {
-        println!("skipped: this kernel has no arenas");
+        opswap_skips::skipped("this kernel has no arenas");
         return;
     }
     let alloc = |then: &str| {
@@ -162,7 +162,7 @@ fn arenas_hand_out_pages() {
 #[test]
 fn a_program_has_one_arena_or_none() {
     let Some(kernel) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     let kind = || ProgramKind::Named("syscall".to_owned());
@@ -180,7 +180,7 @@ fn a_program_has_one_arena_or_none() {
 #[test]
 fn some_hooks_give_arguments_that_are_not_trusted() {
     let Some(kernel) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     let acquire = "r1 = *(u64 *)(r1 + 0)\ncall bpf_task_acquire\nif r0 == 0 goto out\nr1 = r0\n\
@@ -196,7 +196,7 @@ fn some_hooks_give_arguments_that_are_not_trusted() {
 #[test]
 fn operations_are_refused_for_their_licence_their_sleep_and_their_calls() {
     let Some(kernel) = running() else {
-        println!("skipped: no /sys/kernel/btf/vmlinux");
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
         return;
     };
     let op = |op| ProgramKind::StructOps { ops: "tcp_congestion_ops".to_owned(), op: OpIdx(op) };
