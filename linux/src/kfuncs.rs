@@ -196,9 +196,7 @@ impl Reader<'_> {
         let iterates = KfuncFlags::ITER_NEW | KfuncFlags::ITER_NEXT | KfuncFlags::ITER_DESTROY;
         match kind(self.btf, target) {
             Kind::Struct { name } => Some(match name {
-                _ if self.name == "bpf_cast_to_kern_ctx"
-                    || self.caller.contexts.iter().any(|known| *known == name) =>
-                {
+                _ if self.name == "bpf_cast_to_kern_ctx" || self.caller.contexts.contains(&name) => {
                     ArgKind::Context
                 }
                 // Where it is not the context, the kernel's own type of it.
