@@ -104,6 +104,7 @@ pub(super) const FLAG_TAGS: &[(KfuncFlags, &str)] = &[
     (KfuncFlags::IMPLICIT_ARGS, "kfunc:implicit_args"),
     (KfuncFlags::SPINLOCK_SAFE, "kfunc:spinlock_safe"),
     (KfuncFlags::PERFMON, "kfunc:perfmon"),
+    (KfuncFlags::DTOR, "kfunc:dtor"),
 ];
 
 fn word<T: PartialEq>(words: &Words<T>, value: &T) -> &'static str {
