@@ -40,7 +40,7 @@ fn the_types_own_callbacks_can_refuse() {
 fn what_is_not_there_is_answered_with_what_is() {
     let object = filter();
     let error = object.struct_ops::<FilterOps>("tow").expect_err("no such table");
-    assert!(error.to_string().contains("`busy`, `fixed`, `one` and `two`"), "{error}");
+    assert!(error.to_string().contains("it has `two`, `one`, `busy` and `fixed`"), "{error}");
     let error = object.map("see").expect_err("no such map");
     assert!(error.to_string().contains("`seen`"), "{error}");
     let error = object.program("nothing").expect_err("no such program");
