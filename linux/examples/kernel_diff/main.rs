@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p opswap-linux --example kernel_diff -- FIRST COUNT [division]` (root; loads only, and lets every program go at
 //! once). With a count of 1: the program, our verdict, the kernel's whole log. Otherwise prints each program that the kernel rejects and we accept with the kernel's message, then all disagreements grouped by
-//! message, then the four counts. A kernel may crash on a hostile program: have everything saved before.
+//! kind of program and message, then the four counts. A kernel may crash on a hostile program: have everything saved before.
 
 mod kernel;
 
@@ -331,7 +331,7 @@ fn main() -> ExitCode {
                     counts.dead += 1;
                     continue;
                 }
-                let shown = counts.missed.entry(shape(&why)).or_default();
+                let shown = counts.missed.entry(format!("{:<8}{}", kind.section, shape(&why))).or_default();
                 *shown += 1;
                 if *shown <= 2 {
                     println!("MISSED seed {seed} {}: {why}\n{}", kind.section, Listing(&insns));
