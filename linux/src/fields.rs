@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use opswap_bpf::proto::{FieldAccess, FieldPolicy, Nullness, PointerPolicy};
+use opswap_bpf::{Btf, BtfId};
 
 use crate::table::{TableError, lines};
 
@@ -13,6 +14,8 @@ const TABLE: &str = "fields.txt";
 pub(crate) struct Fields {
     /// Pointers that can be trusted, by struct and member.
     pointers: HashMap<(String, String), PointerPolicy>,
+    /// Nameless structs and unions within those that the pointers are members of, and whose they are.
+    nameless: HashMap<BtfId, String>,
     /// What operations may write, by table, struct and member.
     writable: HashSet<(String, String, String)>,
     /// Structs that operations are given as wider ones, by table and struct.
@@ -26,16 +29,20 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    pub(crate) fn read() -> Result<Self, TableError> {
+    pub(crate) fn read(btf: &Btf) -> Result<Self, TableError> {
         let mut rules = Self::default();
         for line in lines(TABLE, include_str!("../data/fields.txt")) {
             let words: Vec<&str> = line.words().collect();
             let own = |word: &str| word.to_owned();
             match words[..] {
-                [kind @ ("trusted" | "nullable"), owner, ref members @ ..] => {
-                    let null = if kind == "trusted" { Nullness::NonNull } else { Nullness::Nullable };
+                [kind @ ("trusted" | "nullable" | "rcu" | "rcu_nullable"), owner, ref members @ ..] => {
+                    let policy = match kind {
+                        "trusted" => PointerPolicy::Borrowed(Nullness::NonNull),
+                        "nullable" => PointerPolicy::Borrowed(Nullness::Nullable),
+                        "rcu" => PointerPolicy::Rcu(Nullness::NonNull),
+                        _ => PointerPolicy::Rcu(Nullness::Nullable),
+                    };
                     for member in members {
-                        let policy = PointerPolicy::Borrowed(null);
                         rules.pointers.insert((own(owner), own(member)), policy);
                     }
                 }
@@ -58,12 +65,20 @@ impl Fields {
                 _ => return Err(line.wrong("expected a rule")),
             }
         }
+        let owners: HashSet<&String> = rules.pointers.keys().map(|(owner, _)| owner).collect();
+        for owner in owners {
+            if let Some(id) = btf.find_struct(owner) {
+                note_nameless(btf, id, owner, &mut rules.nameless);
+            }
+        }
         Ok(rules)
     }
 
     /// The policy of a member, for operations of `ops` if the program is one.
-    pub(crate) fn policy(&self, ops: Option<&str>, owner: &str, member: &str) -> FieldPolicy {
-        let key = (owner.to_owned(), member.to_owned());
+    pub(crate) fn policy(&self, ops: Option<&str>, btf: &Btf, owner: BtfId, member: &str) -> FieldPolicy {
+        let around = self.nameless.get(&owner);
+        let owner = btf.name_of(owner);
+        let key = (around.map_or(owner, String::as_str).to_owned(), member.to_owned());
         let writable = ops.is_some_and(|ops| {
             self.writable.contains(&(ops.to_owned(), owner.to_owned(), member.to_owned()))
         });
@@ -91,5 +106,15 @@ impl Fields {
     /// Whether an operation may not call a helper.
     pub(crate) fn denies(&self, ops: &str, member: &str, helper: &str) -> bool {
         self.denied.contains(&(ops.to_owned(), member.to_owned(), helper.to_owned()))
+    }
+}
+
+/// Notes the nameless structs and unions within one, however deep.
+fn note_nameless(btf: &Btf, id: BtfId, owner: &str, nameless: &mut HashMap<BtfId, String>) {
+    for member in btf.members(id).unwrap_or_default().iter().filter(|member| member.name.is_empty()) {
+        let inner = btf.skip_modifiers(member.ty);
+        if btf.members(inner).is_some() && nameless.insert(inner, owner.to_owned()).is_none() {
+            note_nameless(btf, inner, owner, nameless);
+        }
     }
 }

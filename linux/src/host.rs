@@ -94,12 +94,12 @@ impl Linux {
             any_socket,
             found_socket: found("full_sock", RetTrust::Owned),
             found_xdp_socket: found("xdp_sock", RetTrust::Trusted),
+            fields: Fields::read(&btf)?,
             btf,
             contexts,
             helpers,
             programs,
             kfuncs,
-            fields: Fields::read()?,
             entries: Store::new(),
         })
     }
@@ -220,7 +220,7 @@ impl Host for Linux {
         };
         let members = self.btf.members(owner.id).unwrap_or_default();
         let name = members.get(member as usize).map_or("", |member| member.name.as_str());
-        self.fields.policy(ops, self.btf.name_of(owner.id), name)
+        self.fields.policy(ops, &self.btf, owner.id, name)
     }
 
     fn record(&self, id: RecordId) -> Option<&RecordProto> {

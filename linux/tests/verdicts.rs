@@ -100,7 +100,11 @@ fn what_is_seen_as_another_type_is_only_looked_at() {
         return;
     };
     let of = |ty: &str, then: &str| format!("r1 = 5\nr2 = {ty}\ncall bpf_rdonly_cast\n{then}\nr0 = 0\nexit");
-    kernel.expect("tc", &of("SK_BUFF", ""), "casts to structs of the host are not supported");
+    kernel.expect("tc", &of("SK_BUFF", "r0 = *(u64 *)(r0 + 0)"), "[accept]");
+    kernel.expect("tc", &of("SK_BUFF", "*(u32 *)(r0 + 0) = 1"), "only read is supported");
+    kernel.expect("tc", &of("SK_BUFF", "r0 = *(u32 *)(r0 + 3000)"), "access beyond struct sk_buff");
+    let followed = "r1 = r0\nr2 = 0\nr3 = r10\nr4 = 0\nr5 = 0\ncall bpf_skb_output";
+    kernel.expect("fentry/do_nanosleep", &of("SK_BUFF", followed), "R1 type=untrusted_ptr_ expected=");
     kernel.expect("tc", &of("0", "r0 = *(u64 *)(r0 + 30000)"), "[accept]");
     kernel.expect("tc", &of("0", "r0 = *(u64 *)(r0 - 8)"), "[accept]");
     kernel.expect("tc", &of("0", "*(u8 *)(r0 + 0) = 1"), "R0 cannot write into rdonly_untrusted_mem");
@@ -110,6 +114,59 @@ fn what_is_seen_as_another_type_is_only_looked_at() {
     kernel.expect("tc", &of("0x7fffffff", ""), "Unknown type ID 2147483647 passed to kfunc bpf_rdonly_cast");
     let unknown = "r2 = *(u32 *)(r1 + 0)\nr1 = 0\ncall bpf_rdonly_cast\nr0 = 0\nexit";
     kernel.expect("tc", unknown, "R2 must be a known constant");
+}
+
+/// What the kernel (6.18) says of a member that is read from the first argument of a tracepoint: section, struct, member.
+const HELD: [(&str, &str, &str, &str); 16] = [
+    ("tp_btf/task_newtask", "task_struct", "cpus_ptr", "rcu_ptr_"),
+    ("tp_btf/task_newtask", "task_struct", "cgroups", "rcu_ptr_"),
+    ("tp_btf/task_newtask", "task_struct", "real_parent", "rcu_ptr_"),
+    ("tp_btf/task_newtask", "task_struct", "group_leader", "rcu_ptr_"),
+    ("tp_btf/task_newtask", "task_struct", "last_wakee", "ptr_"),
+    ("tp_btf/task_newtask", "task_struct", "parent", "ptr_"),
+    ("tp_btf/task_newtask", "task_struct", "mm", "ptr_"),
+    ("tp_btf/cgroup_mkdir", "cgroup", "kn", "rcu_ptr_"),
+    ("tp_btf/cgroup_mkdir", "cgroup", "root", "ptr_"),
+    ("tp_btf/rss_stat", "mm_struct", "exe_file", "rcu_ptr_or_null_"),
+    ("tp_btf/rss_stat", "mm_struct", "pgd", "ptr_"),
+    ("tp_btf/kfree_skb", "sk_buff", "sk", "rcu_ptr_or_null_"),
+    // In a union of several members.
+    ("tp_btf/kfree_skb", "sk_buff", "dev", "untrusted_ptr_"),
+    ("tp_btf/kfree_skb", "sk_buff", "prev", "untrusted_ptr_"),
+    // In a program that may sleep.
+    ("iter.s/task", "bpf_iter_meta", "seq", "trusted_ptr_"),
+    ("iter.s/bpf_map", "bpf_iter_meta", "seq", "trusted_ptr_"),
+];
+
+/// Where a member lies, in nameless structs and unions, too.
+fn offset_of(btf: &Btf, id: BtfId, wanted: &str) -> Option<u32> {
+    btf.members(id)?.iter().find_map(|member| {
+        let inside = match member.name.as_str() {
+            "" => offset_of(btf, btf.skip_modifiers(member.ty), wanted)?,
+            name if name == wanted => 0,
+            _ => return None,
+        };
+        Some(member.bit_offset / 8 + inside)
+    })
+}
+
+#[test]
+fn members_are_held_as_in_the_kernel() {
+    let Some(kernel) = running() else {
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
+        return;
+    };
+    let btf = kernel.0.types();
+    for (section, owner, member, held) in HELD {
+        let offset = btf.find_struct(owner).and_then(|id| offset_of(btf, id, member));
+        let Some(offset) = offset else {
+            opswap_skips::skipped(&format!("this kernel has no {owner}.{member}"));
+            continue;
+        };
+        let text =
+            format!("r1 = *(u64 *)(r1 + 0)\nr1 = *(u64 *)(r1 + {offset})\ncall bpf_map_lookup_elem\nexit");
+        kernel.expect(section, &text, &format!("R1 type={held} expected=map_ptr"));
+    }
 }
 
 #[test]

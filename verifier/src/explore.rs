@@ -24,7 +24,7 @@ use crate::globals::Global;
 use crate::limits::Pruning;
 use crate::liveness::Liveness;
 use crate::reject::Reason;
-use crate::state::{Region, Role, Trust, VerifierState};
+use crate::state::{Region, Role, VerifierState};
 use crate::subject::Subject;
 use crate::transfer::{Step, Way, step};
 use crate::verified::{Access, Stats};
@@ -480,7 +480,7 @@ impl<'a, 'o> Explorer<'a, 'o> {
         if let Some(access) = self.accesses.get_mut(path.at.index()) {
             *access = match kind {
                 Followed::Record(_) => Access::Refused,
-                Followed::Object if pointer.trust == Trust::Untrusted => Access::Refused,
+                Followed::Object if pointer.trust.is_unproved() => Access::Refused,
                 // What the host says of its maps holds for Linux's.
                 Followed::Object if !matches!(pointer.to, Region::Object(_)) => Access::Refused,
                 Followed::Context if *access == Access::Plain => Access::Context,

@@ -6,6 +6,8 @@ use opswap_bpf::{
     Btf, BtfSpace, EntryProto, HelperId, HelperProto, KfuncId, Program, ProgramKind, RecordId, TypeRef,
 };
 
+use crate::state::Trust;
+
 /// Why a function that exists may not be called from a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unavailable {
@@ -86,6 +88,14 @@ impl Policy {
         aliasing: Aliasing::Shared,
         untrusted_reads: UntrustedReads::Probed,
     };
+
+    /// How an address is held that comes from a valid object, and of which nothing is proved.
+    pub(crate) fn walked(self) -> Trust {
+        match self.untrusted_reads {
+            UntrustedReads::Refused => Trust::Untrusted,
+            UntrustedReads::Probed => Trust::Walked,
+        }
+    }
 }
 
 /// The host as the verifier sees it.

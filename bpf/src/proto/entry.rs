@@ -301,8 +301,8 @@ pub enum FieldAccess {
 pub enum PointerPolicy {
     /// Borrowed from its parent: as trusted, and for as long (`Box<U>`, `&U`, `KRef<U>`).
     Borrowed(Nullness),
-    /// RCU-protected (`RcuPtr<U>`, `__rcu`); may be NULL.
-    Rcu,
+    /// RCU-protected (`RcuPtr<U>`, `__rcu`).
+    Rcu(Nullness),
     /// Untrusted: checked reads only.
     Untrusted,
 }

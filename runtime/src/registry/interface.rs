@@ -179,7 +179,9 @@ fn policy(tags: &Tags<'_>, of: BtfId, member: usize) -> FieldPolicy {
     } else if has("ptr:borrowed_nullable") {
         PointerPolicy::Borrowed(Nullness::Nullable)
     } else if has("ptr:rcu") {
-        PointerPolicy::Rcu
+        PointerPolicy::Rcu(Nullness::NonNull)
+    } else if has("ptr:rcu_nullable") {
+        PointerPolicy::Rcu(Nullness::Nullable)
     } else {
         PointerPolicy::Untrusted
     };

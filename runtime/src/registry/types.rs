@@ -443,7 +443,7 @@ fn policy(member: &MemberDecl) -> FieldPolicy {
     let pointer = match member.pointer {
         PointerDecl::Untrusted => PointerPolicy::Untrusted,
         PointerDecl::Borrowed => PointerPolicy::Borrowed(nullness(member.null)),
-        PointerDecl::Rcu => PointerPolicy::Rcu,
+        PointerDecl::Rcu => PointerPolicy::Rcu(Nullness::Nullable),
     };
     FieldPolicy { access, pointer }
 }
@@ -460,7 +460,8 @@ fn policy_tags(policy: &FieldPolicy) -> Vec<&'static str> {
     match policy.pointer {
         PointerPolicy::Borrowed(Nullness::NonNull) => tags.push("ptr:borrowed"),
         PointerPolicy::Borrowed(Nullness::Nullable) => tags.push("ptr:borrowed_nullable"),
-        PointerPolicy::Rcu => tags.push("ptr:rcu"),
+        PointerPolicy::Rcu(Nullness::NonNull) => tags.push("ptr:rcu"),
+        PointerPolicy::Rcu(Nullness::Nullable) => tags.push("ptr:rcu_nullable"),
         PointerPolicy::Untrusted => {}
     }
     tags

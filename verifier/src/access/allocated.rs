@@ -17,7 +17,7 @@ pub(super) fn check_read(
     place: Place,
     extend: Extend,
 ) -> Result<RegState, Reason> {
-    if pointer.trust == Trust::Untrusted && subject.policy.untrusted_reads == UntrustedReads::Refused {
+    if pointer.trust.is_unproved() && subject.policy.untrusted_reads == UntrustedReads::Refused {
         return Err(super::opaque(place, pointer));
     }
     check(subject, pointer, ty, place)?;
@@ -32,7 +32,7 @@ pub(super) fn check_write(
 ) -> Result<(), Reason> {
     match pointer.trust {
         Trust::Owned(_) | Trust::Borrowed(_) | Trust::Rcu => check(subject, pointer, ty, place),
-        Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) => {
+        Trust::Untrusted | Trust::Walked | Trust::Trusted | Trust::Exclusive(_) => {
             let ty = field::type_name(subject, TypeRef::program(ty));
             Err(Reason::ObjectReadOnly { reg: place.base, ty, member_rule: FieldAccess::ReadOnly })
         }

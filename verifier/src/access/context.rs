@@ -171,7 +171,7 @@ fn value(
             let trust = match demand {
                 Demand::Trusted => Trust::Trusted,
                 Demand::Rcu => Trust::Rcu,
-                Demand::Untrusted => Trust::Untrusted,
+                Demand::Untrusted => subject.policy.walked(),
                 Demand::Exclusive => Trust::Exclusive(root()?),
                 Demand::Owned => Trust::Owned(root()?),
             };

@@ -20,6 +20,15 @@ struct Found {
     /// The member's own type, modifiers removed.
     ty: BtfId,
     policy: FieldPolicy,
+    place: Overlay,
+}
+
+/// Whether the bytes may be read as another member's, too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Overlay {
+    Own,
+    /// They lie in a union: what reads as a pointer there need not be one.
+    Shared,
 }
 
 /// The walk's input: bytes `offset..offset + size` of an object.
@@ -73,7 +82,7 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
     let mut owner = btf.skip_modifiers(ty.id);
     let mut offset = wanted.offset;
     let mut access = FieldAccess::Shared;
-    let mut overlaid = false;
+    let mut place = Overlay::Own;
     for _ in 0..MAX_DEPTH {
         let Some((members, size)) = btf.members(owner).zip(btf.size_of(owner)) else {
             return Err(Reason::NotAStruct { ty });
@@ -85,7 +94,7 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
                 Some(Behind::Number(ty)) => {
                     let policy =
                         FieldPolicy { access: FieldAccess::ReadOnly, pointer: PointerPolicy::Untrusted };
-                    return Ok(Found { ty, policy });
+                    return Ok(Found { ty, policy, place });
                 }
                 Some(Behind::Struct { ty, inside }) => {
                     (owner, offset, access) = (ty, inside, narrow(access, FieldAccess::ReadOnly));
@@ -112,21 +121,22 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
         if end > last {
             return Err(fault(name, ObjectFault::BeyondMember { member: member.name.clone(), end: last }));
         }
-        if matches!(btf.get(owner), Some(BtfType::Union { .. }))
-            && subject.policy.aliasing == Aliasing::Exclusive
-        {
-            overlaid = true;
+        if matches!(btf.get(owner), Some(BtfType::Union { .. })) && may_overlay(subject, members) {
+            place = Overlay::Shared;
         }
-        // Safe code may put any bytes into a union: what reads as a pointer there need not be one.
-        let pointer = if overlaid { PointerPolicy::Untrusted } else { policy.pointer };
+        let pointer = match (place, subject.policy.aliasing) {
+            // Safe code may put any bytes into a union.
+            (Overlay::Shared, Aliasing::Exclusive) => PointerPolicy::Untrusted,
+            (Overlay::Shared, Aliasing::Shared) | (Overlay::Own, _) => policy.pointer,
+        };
         let policy = FieldPolicy { access, pointer };
         if member.bitfield_bits != 0 {
-            return Ok(Found { ty: btf.skip_modifiers(member.ty), policy });
+            return Ok(Found { ty: btf.skip_modifiers(member.ty), policy, place });
         }
         let element = btf.skip_arrays(member.ty);
         if is_number(btf, element) {
             // Neighbouring numbers of an array may be read together.
-            return Ok(Found { ty: btf.skip_modifiers(element), policy });
+            return Ok(Found { ty: btf.skip_modifiers(element), policy, place });
         }
         let mut inside = offset - first;
         let mut inner = btf.skip_modifiers(member.ty);
@@ -145,12 +155,17 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
             if btf.pointee(inner).is_some() && (inside != 0 || wanted.size != 8) {
                 return Err(fault(name, ObjectFault::PartOfPointer { member: member.name.clone() }));
             }
-            return Ok(Found { ty: inner, policy });
+            return Ok(Found { ty: inner, policy, place });
         }
         owner = inner;
         offset = inside;
     }
     Err(Reason::NotAStruct { ty })
+}
+
+/// Whether members of a union overlay each other, as far as the host goes by it: Linux has unions of one member, for its layout.
+fn may_overlay(subject: &Subject<'_>, members: &[Member]) -> bool {
+    subject.policy.aliasing == Aliasing::Exclusive || members.len() != 1
 }
 
 /// What lies behind the end of a struct: an element of the array without a size that is its last member.
@@ -215,7 +230,7 @@ pub(super) fn check_read(
     place: Place,
     extend: Extend,
 ) -> Result<RegState, Reason> {
-    if pointer.trust == Trust::Untrusted && subject.policy.untrusted_reads == UntrustedReads::Refused {
+    if pointer.trust.is_unproved() && subject.policy.untrusted_reads == UntrustedReads::Refused {
         return Err(super::opaque(place, pointer));
     }
     let found = walk(subject, ty, offset_of(subject, pointer, ty, place)?)?;
@@ -224,10 +239,42 @@ pub(super) fn check_read(
         return Ok(super::number(place.size, extend));
     };
     let target = TypeRef { space: ty.space, id: btf.skip_modifiers(*to) };
-    match read_pointer(subject, state, pointer, found.policy.pointer, target, btf) {
+    match read_pointer(subject, state, pointer, &found, target, btf) {
         Some(value) => Ok(value),
         None if subject.policy.leaks == PointerLeaks::Allowed => Ok(RegState::unknown()),
         None => Err(Reason::AddressRead { reg: place.base, ty: type_name(subject, ty) }),
+    }
+}
+
+/// How a pointer member of a parent is held, and whether it may be NULL.
+fn held(subject: &Subject<'_>, state: &VerifierState, parent: Trust, found: &Found) -> (Trust, Nullness) {
+    if parent.is_unproved() {
+        // What an address leads to of which nothing is proved is no better, whatever the field promises.
+        let trust = if found.place == Overlay::Shared { Trust::Untrusted } else { parent };
+        return (trust, Nullness::NonNull);
+    }
+    let inside = crate::transfer::in_rcu_section(subject, state);
+    match found.policy.pointer {
+        PointerPolicy::Borrowed(null) => {
+            let trust = match parent {
+                Trust::Exclusive(root) | Trust::Owned(root) | Trust::Borrowed(root) => Trust::Borrowed(root),
+                Trust::Trusted | Trust::Rcu | Trust::Untrusted | Trust::Walked => parent,
+            };
+            (trust, null)
+        }
+        PointerPolicy::Rcu(null) if inside => {
+            let trust = match parent.root() {
+                // No grace period delays a Rust destructor: the pointee lives as long as the parent lets it.
+                Some(root) if subject.policy.aliasing == Aliasing::Exclusive => Trust::Borrowed(root),
+                Some(_) | None => Trust::Rcu,
+            };
+            (trust, null)
+        }
+        // It was there just now: Linux's helpers take it as long as the section lasts, and afterwards.
+        PointerPolicy::Untrusted if inside && found.place == Overlay::Own => {
+            (subject.policy.walked(), Nullness::NonNull)
+        }
+        PointerPolicy::Rcu(_) | PointerPolicy::Untrusted => (Trust::Untrusted, Nullness::NonNull),
     }
 }
 
@@ -236,35 +283,14 @@ fn read_pointer(
     subject: &Subject<'_>,
     state: &VerifierState,
     parent: &Pointer,
-    policy: PointerPolicy,
+    found: &Found,
     target: TypeRef,
     btf: &Btf,
 ) -> Option<RegState> {
-    let (trust, null) = match policy {
-        PointerPolicy::Borrowed(null) => {
-            let trust = match parent.trust {
-                Trust::Exclusive(root) | Trust::Owned(root) | Trust::Borrowed(root) => Trust::Borrowed(root),
-                Trust::Trusted => Trust::Trusted,
-                Trust::Rcu => Trust::Rcu,
-                Trust::Untrusted => Trust::Untrusted,
-            };
-            (trust, null)
-        }
-        PointerPolicy::Rcu => {
-            let inside = crate::transfer::in_rcu_section(subject, state);
-            let trust = match parent.trust.root() {
-                _ if !inside || parent.trust == Trust::Untrusted => Trust::Untrusted,
-                // No grace period delays a Rust destructor: the pointee lives as long as the parent lets it.
-                Some(root) if subject.policy.aliasing == Aliasing::Exclusive => Trust::Borrowed(root),
-                Some(_) | None => Trust::Rcu,
-            };
-            (trust, Nullness::Nullable)
-        }
-        PointerPolicy::Untrusted => (Trust::Untrusted, Nullness::NonNull),
-    };
+    let (trust, null) = held(subject, state, parent.trust, found);
     let to = if btf.members(target.id).is_some() {
         Region::Object(target)
-    } else if is_number(btf, target.id) && trust != Trust::Untrusted {
+    } else if is_number(btf, target.id) && !trust.is_unproved() {
         Region::Memory { size: btf.size_of(target.id)?, access: MemAccess::Read }
     } else {
         return None;
@@ -278,7 +304,7 @@ pub(super) fn check_write(
     ty: TypeRef,
     place: Place,
 ) -> Result<(), Reason> {
-    if pointer.trust == Trust::Untrusted {
+    if pointer.trust.is_unproved() {
         return Err(Reason::ObjectReadOnly {
             reg: place.base,
             ty: type_name(subject, ty),

@@ -7,7 +7,7 @@ use opswap_bpf::proto::{
 };
 use opswap_bpf::{Btf, BtfId, BtfSpace, ProgramKind, TypeRef};
 
-use crate::host::Host;
+use crate::host::{Host, UntrustedReads};
 use crate::reject::{PrototypeFault, Untyped};
 
 /// Typedefs of typedefs that are followed.
@@ -115,8 +115,11 @@ fn argument(
         if is_bytes(btf, pointee) {
             return Ok((ArgKind::Any, Nullness::NonNull));
         }
-        // Of untrusted objects, what old functions of Linux take without trust cannot be told apart yet.
-        return Err(Untyped::Unsupported { ty: name() });
+        if host.policy().untrusted_reads == UntrustedReads::Refused {
+            return Err(Untyped::Unsupported { ty: name() });
+        }
+        let ty = TypeRef::host(host_struct(btf, pointee, host)?);
+        return Ok((ArgKind::Object { ty, demand: Demand::Untrusted }, Nullness::NonNull));
     }
     if has(Tag::Arena) {
         return match only(Tag::Arena) {

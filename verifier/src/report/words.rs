@@ -55,12 +55,14 @@ fn pointer(subject: &Subject<'_>, pointer: &Pointer) -> String {
                 Trust::Owned(_) => format!("an owned `{name}`"),
                 Trust::Borrowed(_) => format!("a `{name}` that a lock protects"),
                 Trust::Rcu => format!("an RCU-protected `{name}`"),
-                Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) => format!("a `{name}`"),
+                Trust::Untrusted | Trust::Walked | Trust::Trusted | Trust::Exclusive(_) => {
+                    format!("a `{name}`")
+                }
             }
         }
         Region::Object(ty) => {
             let held = match pointer.trust {
-                Trust::Untrusted => "an untrusted pointer to",
+                Trust::Untrusted | Trust::Walked => "an untrusted pointer to",
                 Trust::Trusted => "a pointer to",
                 Trust::Exclusive(_) => "an exclusive pointer to",
                 Trust::Rcu => "an RCU-protected pointer to",

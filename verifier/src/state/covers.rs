@@ -180,6 +180,7 @@ fn number_covers(old: &Number, new: &Number, ids: &mut Ids) -> bool {
 fn pointer_covers(old: &Pointer, new: &Pointer, ids: &mut Ids) -> bool {
     let trust = match (old.trust, new.trust) {
         (Trust::Untrusted, Trust::Untrusted)
+        | (Trust::Walked, Trust::Walked)
         | (Trust::Trusted, Trust::Trusted)
         | (Trust::Rcu, Trust::Rcu) => true,
         (Trust::Exclusive(old), Trust::Exclusive(new))
@@ -187,6 +188,7 @@ fn pointer_covers(old: &Pointer, new: &Pointer, ids: &mut Ids) -> bool {
         | (Trust::Borrowed(old), Trust::Borrowed(new)) => ids.pair(old.0, new.0),
         (
             Trust::Untrusted
+            | Trust::Walked
             | Trust::Trusted
             | Trust::Rcu
             | Trust::Exclusive(_)

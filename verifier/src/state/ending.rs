@@ -114,7 +114,12 @@ impl VerifierState {
         }
         self.update(|reg| match reg.as_pointer()?.trust {
             Trust::Borrowed(root) => (root == id).then_some(gone),
-            Trust::Untrusted | Trust::Trusted | Trust::Rcu | Trust::Exclusive(_) | Trust::Owned(_) => None,
+            Trust::Untrusted
+            | Trust::Walked
+            | Trust::Trusted
+            | Trust::Rcu
+            | Trust::Exclusive(_)
+            | Trust::Owned(_) => None,
         });
     }
 

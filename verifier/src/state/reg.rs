@@ -137,6 +137,9 @@ impl Region {
 pub enum Trust {
     /// Possibly dangling: never passed on.
     Untrusted,
+    /// Found on the way from a valid object, and nothing proved of it: read through checked reads only, and passed on only to
+    /// functions of the host that look at it in the same way (Linux: `PTR_TO_BTF_ID` without a modifier).
+    Walked,
     /// Valid for the whole run.
     Trusted,
     /// Valid, and nothing outside the program reaches the object meanwhile; the reference names the loan.
@@ -154,7 +157,15 @@ impl Trust {
     pub fn root(self) -> Option<RefId> {
         match self {
             Self::Exclusive(id) | Self::Owned(id) | Self::Borrowed(id) => Some(id),
-            Self::Untrusted | Self::Trusted | Self::Rcu => None,
+            Self::Untrusted | Self::Walked | Self::Trusted | Self::Rcu => None,
+        }
+    }
+
+    /// Whether the pointer may dangle.
+    pub fn is_unproved(self) -> bool {
+        match self {
+            Self::Untrusted | Self::Walked => true,
+            Self::Trusted | Self::Exclusive(_) | Self::Rcu | Self::Owned(_) | Self::Borrowed(_) => false,
         }
     }
 }
@@ -337,6 +348,7 @@ impl Pointer {
             Region::Memory { access: MemAccess::ReadWrite | MemAccess::Write, .. } => ("", "mem"),
             Region::Object(_) | Region::Allocated(_) => match self.trust {
                 Trust::Untrusted => ("untrusted_", "ptr_"),
+                Trust::Walked => ("", "ptr_"),
                 Trust::Trusted | Trust::Exclusive(_) => ("trusted_", "ptr_"),
                 Trust::Rcu => ("rcu_", "ptr_"),
                 Trust::Owned(_) | Trust::Borrowed(_) => ("", "ptr_"),

@@ -11,7 +11,7 @@ use crate::access::stack::immediate;
 use crate::domain::Scalar;
 use crate::host::PointerLeaks;
 use crate::reject::Reason;
-use crate::state::{Identity, Known, Number, PacketOrigin, Pointer, RegState, Region, Trust, VerifierState};
+use crate::state::{Identity, Known, Number, PacketOrigin, Pointer, RegState, Region, VerifierState};
 use crate::subject::Subject;
 
 /// The condition of a jump.
@@ -92,7 +92,7 @@ fn equal_to_valid(condition: Condition, left: &Pointer, right: &Pointer) -> Opti
     let record = |pointer: &Pointer| {
         matches!(pointer.to, Region::Record { .. })
             && pointer.fixed_offset() == Some(0)
-            && pointer.trust != Trust::Untrusted
+            && !pointer.trust.is_unproved()
     };
     if condition.width != Width::W64 || !record(left) || !record(right) {
         return None;
@@ -127,7 +127,7 @@ fn compare_null(subject: &Subject<'_>, condition: Condition, pointer: &Pointer) 
         _ => return Err(Reason::PointerComparison { reg: condition.dst }),
     };
     // An untrusted address may be anything, NULL included.
-    if pointer.trust == Trust::Untrusted && pointer.null == Nullness::NonNull {
+    if pointer.trust.is_unproved() && pointer.null == Nullness::NonNull {
         return Ok(Outcome::UNKNOWN);
     }
     // The kernel knows these to be valid, too, but lets both ways be walked.

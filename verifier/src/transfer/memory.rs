@@ -11,7 +11,7 @@ use crate::access::stack::{apply_write, immediate};
 use crate::access::{Alignment, Place, Write, check_read, check_write};
 use crate::host::{PointerLeaks, UninitStack, UntrustedReads};
 use crate::reject::{FieldFault, Reason};
-use crate::state::{Pointer, RegState, Region, Trust, VerifierState};
+use crate::state::{Pointer, RegState, Region, VerifierState};
 use crate::subject::Subject;
 
 /// A legal access.
@@ -274,7 +274,7 @@ fn variable(subject: &Subject<'_>, id: BtfId, module: u32) -> Result<Pointer, Re
     }
     if btf.members(ty).is_some() {
         let ty = TypeRef::host(btf.skip_modifiers(ty));
-        return Ok(Pointer::new(Region::Object(ty)).held(Trust::Untrusted));
+        return Ok(Pointer::new(Region::Object(ty)).held(subject.policy.walked()));
     }
     btf.size_of(ty).map(bytes).ok_or(Reason::UnknownType { ty: TypeRef::host(ty) })
 }

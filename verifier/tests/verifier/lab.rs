@@ -159,7 +159,7 @@ impl Lab {
         Self {
             btf,
             kfuncs: [flow::kfuncs(&types), on_stack, objects::kfuncs(), lent, faulty::kfuncs(u32_)].concat(),
-            helpers: [own, fields::helpers(), linux::helpers()].concat(),
+            helpers: [own, fields::helpers(), linux::helpers(peer)].concat(),
             maps: [maps(), fields::maps(packet, peer), linux::maps()].concat(),
             entries: [entries::entries(&types), network::entries()].concat(),
             fields,

@@ -502,7 +502,7 @@ fn is_map_as_object(call: &Call<'_>, value: &RegState, ty: TypeRef) -> Result<bo
 fn check_trust(call: &Call<'_>, reg: Reg, pointer: &Pointer, demand: Demand) -> Result<(), Reason> {
     let trusted = match pointer.trust {
         Trust::Trusted | Trust::Exclusive(_) | Trust::Owned(_) | Trust::Borrowed(_) => true,
-        Trust::Untrusted | Trust::Rcu => false,
+        Trust::Untrusted | Trust::Walked | Trust::Rcu => false,
     };
     match demand {
         Demand::Trusted if trusted => Ok(()),
@@ -513,15 +513,23 @@ fn check_trust(call: &Call<'_>, reg: Reg, pointer: &Pointer, demand: Demand) -> 
         }
         Demand::Exclusive => match pointer.trust {
             Trust::Exclusive(_) => Ok(()),
-            Trust::Untrusted | Trust::Trusted | Trust::Rcu | Trust::Owned(_) | Trust::Borrowed(_) => {
-                Err(Reason::NotExclusive { reg, kind: pointer.kernel_name() })
-            }
+            Trust::Untrusted
+            | Trust::Walked
+            | Trust::Trusted
+            | Trust::Rcu
+            | Trust::Owned(_)
+            | Trust::Borrowed(_) => Err(Reason::NotExclusive { reg, kind: pointer.kernel_name() }),
         },
         Demand::Owned => match owned(call.state, pointer) {
             Some(_) => Ok(()),
             None => Err(Reason::NotOwned { name: call.contract.name.to_owned(), reg }),
         },
-        Demand::Untrusted => Ok(()),
+        // Functions without trust take any address; helpers, what was found on the way from a valid object.
+        Demand::Untrusted if call.kfunc() || pointer.trust != Trust::Untrusted => Ok(()),
+        Demand::Untrusted => {
+            let expected = "ptr_, trusted_ptr_, rcu_ptr_";
+            Err(Reason::WrongArgument { reg, kind: pointer.kernel_name(), expected })
+        }
     }
 }
 
@@ -529,7 +537,12 @@ fn check_trust(call: &Call<'_>, reg: Reg, pointer: &Pointer, demand: Demand) -> 
 fn owned(state: &VerifierState, pointer: &Pointer) -> Option<RefId> {
     match pointer.trust {
         Trust::Owned(id) => state.refs().get(id).map(|reference| reference.id),
-        Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) | Trust::Rcu | Trust::Borrowed(_) => None,
+        Trust::Untrusted
+        | Trust::Walked
+        | Trust::Trusted
+        | Trust::Exclusive(_)
+        | Trust::Rcu
+        | Trust::Borrowed(_) => None,
     }
 }
 

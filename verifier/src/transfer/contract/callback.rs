@@ -142,7 +142,7 @@ pub(super) fn check(
     let mut elements = Vec::new();
     for (reg, kind) in Reg::ARGS.into_iter().zip(kinds) {
         let element = if let ArgKind::Node { .. } = kind { graph.and_then(graph::compared) } else { None };
-        frame.set(reg, element.map_or_else(|| given(state, registers, map, kind), Ok)?);
+        frame.set(reg, element.map_or_else(|| given(subject, state, registers, map, kind), Ok)?);
         if matches!(kind, ArgKind::MapValue { .. }) {
             elements.push(reg);
         }
@@ -191,6 +191,7 @@ fn is_lent(argument: &Argument) -> bool {
 /// What the callee passes to the callback.
 #[expect(clippy::wildcard_enum_match_arm, reason = "callees pass no others")]
 fn given(
+    subject: &Subject<'_>,
     state: &VerifierState,
     registers: &[Option<Reg>],
     map: Option<(MapId, Origin)>,
@@ -219,7 +220,7 @@ fn given(
         }
         // Valid during the call; what is known of them ends there.
         ArgKind::Object { ty, demand: Demand::Untrusted } => {
-            RegState::Pointer(Pointer::new(Region::Object(*ty)).held(Trust::Untrusted))
+            RegState::Pointer(Pointer::new(Region::Object(*ty)).held(subject.policy.walked()))
         }
         _ => return Err(Reason::Unsupported { what: "callbacks with such arguments" }),
     })

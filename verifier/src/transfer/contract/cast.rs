@@ -1,6 +1,6 @@
 //! Calls that see a pointer as another type (`bpf_rdonly_cast`): what they give is never trusted.
 
-use opswap_bpf::{BtfId, BtfSpace, BtfType};
+use opswap_bpf::{BtfId, BtfSpace, BtfType, TypeRef};
 
 use crate::reject::Reason;
 use crate::state::Region;
@@ -16,10 +16,7 @@ pub(super) fn target(subject: &Subject<'_>, id: u32) -> Result<Region, Reason> {
     let id = BtfId(id);
     match btf.get(id) {
         None => Err(unknown()),
-        // Untrusted objects are told from those that old functions of Linux take without trust; the walk does not tell them apart yet.
-        Some(BtfType::Struct { .. } | BtfType::Union { .. }) => {
-            Err(Reason::Unsupported { what: "casts to structs of the host" })
-        }
+        Some(BtfType::Struct { .. } | BtfType::Union { .. }) => Ok(Region::Object(TypeRef::host(id))),
         Some(_) => Err(Reason::NoEntry {
             why: "kfunc bpf_rdonly_cast type ID argument must be of a struct or void".to_owned(),
         }),

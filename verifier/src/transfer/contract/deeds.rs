@@ -88,8 +88,12 @@ fn lender(subject: &Subject<'_>, arguments: &[Argument]) -> Result<Option<RefId>
             Argument::Object { pointer, .. } => match pointer.trust {
                 Trust::Trusted => None,
                 Trust::Exclusive(id) | Trust::Owned(id) | Trust::Borrowed(id) => Some(id),
-                Trust::Rcu | Trust::Untrusted if subject.policy.aliasing == Aliasing::Shared => None,
-                Trust::Rcu | Trust::Untrusted => {
+                Trust::Rcu | Trust::Untrusted | Trust::Walked
+                    if subject.policy.aliasing == Aliasing::Shared =>
+                {
+                    None
+                }
+                Trust::Rcu | Trust::Untrusted | Trust::Walked => {
                     return Err(Reason::Unsupported { what: "dynptrs over objects that RCU protects" });
                 }
             },

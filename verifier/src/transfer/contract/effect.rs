@@ -170,7 +170,9 @@ pub(super) fn check(
                     let trust = if in_rcu_section(subject, state) { Trust::Rcu } else { Trust::Untrusted };
                     Outcome::Value(RegState::Pointer(pointer.held(trust)))
                 }
-                RetTrust::Untrusted => Outcome::Value(RegState::Pointer(pointer.held(Trust::Untrusted))),
+                RetTrust::Untrusted => {
+                    Outcome::Value(RegState::Pointer(pointer.held(subject.policy.walked())))
+                }
             }
         }
         RetKind::Memory { size, access, tie } => {
@@ -228,6 +230,7 @@ fn borrowed(arguments: &[Argument], tie: ArgIdx, pointer: Pointer) -> Outcome {
             (_, Trust::Trusted) => plain(Trust::Trusted),
             (_, Trust::Rcu) => plain(Trust::Rcu),
             (_, Trust::Untrusted) => plain(Trust::Untrusted),
+            (_, Trust::Walked) => plain(Trust::Walked),
         },
         Some(Argument::Memory(extent)) => match extent.root {
             Some(root) => plain(Trust::Borrowed(root)),

@@ -84,7 +84,7 @@ pub(super) fn check_object(
         Trust::Borrowed(_) => true,
         Trust::Rcu => crate::transfer::in_rcu_section(call.subject, call.state),
         Trust::Owned(_) => owns(call.state, pointer),
-        Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) => false,
+        Trust::Untrusted | Trust::Walked | Trust::Trusted | Trust::Exclusive(_) => false,
     };
     if !shared {
         return fail(GraphFault::NotHeld { arg: index });

@@ -33,6 +33,8 @@ pub(super) fn check(
     }
     let fits = match pointer.to {
         Region::Record { id, .. } => any_of.contains(&id),
+        // Linux's list of what helpers take here names no other kind of trust.
+        Region::Object(_) if matches!(pointer.trust, Trust::Untrusted | Trust::Rcu) => false,
         Region::Object(held) => any_of.iter().any(|id| {
             let ty = call.subject.host.record(*id).and_then(|record| record.ty);
             ty.is_some_and(|ty| object::embedded(call.subject, held, 0, ty).is_some())
@@ -66,7 +68,7 @@ fn holds_reference(call: &Call<'_>, pointer: &Pointer) -> bool {
     match pointer.trust {
         Trust::Owned(id) => live(id),
         Trust::Borrowed(id) => matches!(pointer.to, Region::Record { .. }) && live(id),
-        Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) | Trust::Rcu => false,
+        Trust::Untrusted | Trust::Walked | Trust::Trusted | Trust::Exclusive(_) | Trust::Rcu => false,
     }
 }
 
@@ -85,9 +87,12 @@ pub(super) fn check_reserved(call: &Call<'_>, reg: Reg) -> Result<Argument, Reas
     }
     match pointer.trust {
         Trust::Owned(_) => Ok(Argument::Object { reg, pointer: *pointer, demand: Demand::Owned }),
-        Trust::Untrusted | Trust::Trusted | Trust::Exclusive(_) | Trust::Rcu | Trust::Borrowed(_) => {
-            Err(wrong())
-        }
+        Trust::Untrusted
+        | Trust::Walked
+        | Trust::Trusted
+        | Trust::Exclusive(_)
+        | Trust::Rcu
+        | Trust::Borrowed(_) => Err(wrong()),
     }
 }
 

@@ -9,7 +9,7 @@ use opswap_bpf::proto::{
     ArgIdx, ArgKind, ArgProto, Demand, DynptrKind, HelperEffects, Intrinsic, MemAccess, MemInit, MemSize,
     RetKind, RetProto, RetTrust, SizeRule,
 };
-use opswap_bpf::{BtfId, HelperId, HelperProto, KfuncFlags, MapProto};
+use opswap_bpf::{BtfId, HelperId, HelperProto, KfuncFlags, MapProto, TypeRef};
 
 use super::network::SOCK;
 use super::{NON_NULL, NULLABLE, arg, len, number};
@@ -43,7 +43,7 @@ fn callback(args: Vec<ArgKind>) -> ArgProto {
     arg("body", ArgKind::Callback { args })
 }
 
-pub(super) fn helpers() -> Vec<HelperProto> {
+pub(super) fn helpers(peer: BtfId) -> Vec<HelperProto> {
     let with = || arg("with", ArgKind::Any);
     let text =
         ArgKind::Memory { size: MemSize::Arg(ArgIdx(1)), access: MemAccess::Read, init: MemInit::Required };
@@ -52,6 +52,7 @@ pub(super) fn helpers() -> Vec<HelperProto> {
     let value = |access| ArgKind::MapValue { access };
     let turn = vec![number(Size::DW), ArgKind::Passed(ArgIdx(2))];
     let drained = vec![ArgKind::Dynptr(DynptrKind::Read), ArgKind::Passed(ArgIdx(2))];
+    let weighed = ArgKind::Object { ty: TypeRef::host(peer), demand: Demand::Untrusted };
     let socket = |demand| arg("sk", ArgKind::Record { any_of: vec![SOCK], demand });
     let found = RetProto { kind: RetKind::Record { id: SOCK, trust: RetTrust::Owned }, null: NULLABLE };
     vec![
@@ -83,6 +84,7 @@ pub(super) fn helpers() -> Vec<HelperProto> {
             intrinsic: Some(Intrinsic::ForEach),
             ..helper(209, "user_ringbuf_drain", vec![map(), callback(drained), with(), no_flags()], LONG)
         },
+        helper(900, "peer_weigh", vec![arg("peer", weighed)], LONG),
     ]
 }
 
