@@ -160,7 +160,7 @@ fn members_are_held_as_in_the_kernel() {
     for (section, owner, member, held) in HELD {
         let offset = btf.find_struct(owner).and_then(|id| offset_of(btf, id, member));
         let Some(offset) = offset else {
-            opswap_skips::skipped(&format!("this kernel has no {owner}.{member}"));
+            opswap_skips::skipped(format!("this kernel has no {owner}.{member}"));
             continue;
         };
         let text =
