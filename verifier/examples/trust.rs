@@ -1,9 +1,10 @@
 //! Layers B and C at length: typed programs against what the verifier believes, with and without pruning.
 //!
 //! `cargo run --release -p opswap-verifier --example trust -- FIRST COUNT [RUNS [REGISTER]]` judges the programs of `COUNT` seeds from
-//! `FIRST` on, each accepted one with `RUNS` inputs (4). Prints the counts, the histogram of rejections, and the first escape
-//! with the shortest program that shows it; ranges of seeds can follow each other in any order. With the number of a register,
-//! the recorded states are made wrong in it on purpose, and there must be escapes.
+//! `FIRST` on, each accepted one with `RUNS` inputs (4). Prints the counts, the histogram of rejections, how many accepted programs
+//! called what, and the first escapes with the shortest programs that show them; with a count of 1, the whole program. Ranges of seeds
+//! can follow each other in any order. With the number of a register, the recorded states are made wrong in it on purpose, and there
+//! must be escapes.
 
 #[path = "../tests/trust/bed.rs"]
 mod bed;
@@ -11,8 +12,16 @@ mod bed;
 mod calls;
 #[path = "../tests/trust/campaign.rs"]
 mod campaign;
+#[path = "../tests/trust/contracts.rs"]
+mod contracts;
+#[path = "../tests/trust/deeds.rs"]
+mod deeds;
 #[path = "../tests/trust/heap.rs"]
 mod heap;
+#[path = "../tests/trust/kept.rs"]
+mod kept;
+#[path = "../tests/trust/on_stack.rs"]
+mod on_stack;
 #[path = "../tests/trust/watch.rs"]
 mod watch;
 
@@ -39,6 +48,9 @@ fn main() -> ExitCode {
         }
     };
     let campaign = Campaign::new(runs, faith);
+    if count == 1 {
+        println!("{}", opswap_bpf::display::Listing(&campaign.program(first)));
+    }
     let mut counts = Counts::default();
     let start = Instant::now();
     let mut escapes = 0;
@@ -60,6 +72,8 @@ fn main() -> ExitCode {
     for (reason, count) in reasons {
         println!("{count:>9} {reason}");
     }
+    println!("called by accepted programs:");
+    counts.called.iter().for_each(|(name, count)| println!("{count:>9} {name}"));
     println!("seeds {first} to {}: {counts}; {escapes} escapes; {:?}", first + count - 1, start.elapsed());
     if escapes == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

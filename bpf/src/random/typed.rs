@@ -10,25 +10,36 @@
 //! | `body` | one function: statements and their nesting |
 //! | `numbers` | arithmetic, and how a number gets a bound |
 //! | `memory` | accesses through every kind of pointer, spills and fills |
-//! | `calls` | calls by contract, references, subprograms, callbacks |
+//! | `calls` | calls by contract, references |
+//! | `functions` | calls of the program's own functions |
+//! | `objects` | objects of the host on the stack, and what must be given back |
+//! | `iterators` | iterators and loops over them |
+//! | `sections` | saved interrupt states, RCU sections |
+//! | `maps` | maps without special fields |
 //! | `breaks` | changes that break a rule |
 
 mod body;
 mod breaks;
 mod calls;
+mod functions;
 mod held;
+mod iterators;
+mod maps;
 mod memory;
 mod numbers;
+mod objects;
+mod sections;
 
 use std::sync::Arc;
 
 pub use breaks::break_rules;
+pub use maps::plain_maps;
 
 use super::{Features, Rng};
 use crate::ids::{InsnIdx, TypeRef};
 use crate::insn::{CallTarget, Imm64, Insn};
 use crate::map::MapProto;
-use crate::proto::{ArgProto, ContextLayout, Intrinsic, KfuncFlags, Nullness, RetProto};
+use crate::proto::{ArgProto, ContextLayout, Intrinsic, KfuncFlags, Nullness, RetProto, Sleepable};
 use body::{Body, Role};
 
 /// Something of the host that programs may call.
@@ -89,6 +100,12 @@ pub struct World {
     pub functions: Vec<Callable>,
     /// Fields of objects.
     pub fields: Vec<Field>,
+    /// Bytes of the iterators' states.
+    pub iterators: Vec<(TypeRef, u32)>,
+    /// May the program sleep?
+    pub sleepable: Sleepable,
+    /// How often, in hundredths, a rule about what must be given back, and when it ends, is broken where it matters.
+    pub slips: u32,
     /// What may occur beyond that.
     pub features: Features,
     /// Roughly how many statements the entry function has.
@@ -124,10 +141,15 @@ pub fn typed(seed: u64, world: &World) -> Vec<Insn> {
 fn roles(rng: &mut Rng, world: &World) -> Vec<Role> {
     let mut roles = vec![Role::Entry];
     if world.features.contains(Features::SUBPROGS) {
+        if !world.iterators.is_empty() && rng.percent(20) {
+            roles.push(Role::WithIterator(rng.pick(&world.iterators).0));
+        }
         for _ in 0..rng.below(3) {
             roles.push(if rng.percent(50) { Role::WithStack } else { Role::WithNumbers });
         }
-        if world.functions.iter().any(|function| calls::callback_of(function).is_some()) && rng.percent(50) {
+        if world.functions.iter().any(|function| functions::callback_of(function).is_some())
+            && rng.percent(50)
+        {
             roles.push(Role::Callback);
         }
     }

@@ -15,11 +15,11 @@ use std::time::Instant;
 use opswap_bpf::btf::{Func, IntEncoding, IntType};
 use opswap_bpf::display::Listing;
 use opswap_bpf::insn::{AluOp, CallTarget, Imm64, MapRef, Src};
-use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
 use opswap_bpf::program::Linkage;
 use opswap_bpf::program::LoadFlags;
-use opswap_bpf::random::{Callable, Features, Rng, World, break_rules, typed};
-use opswap_bpf::{Btf, BtfId, BtfType, HelperId, Insn, InsnIdx, MapProto, Program, ProgramKind, encode};
+use opswap_bpf::proto::Sleepable;
+use opswap_bpf::random::{Callable, Features, Rng, World, break_rules, plain_maps, typed};
+use opswap_bpf::{Btf, BtfType, HelperId, Insn, InsnIdx, MapProto, Program, ProgramKind, encode};
 use opswap_linux::Linux;
 use opswap_verifier::verified::Reach;
 use opswap_verifier::{Host, Limits, VerifiedProgram, verify_with};
@@ -29,6 +29,12 @@ struct Kind {
     section: &'static str,
     number: u32,
     flags: LoadFlags,
+}
+
+impl Kind {
+    fn sleepable(&self) -> Sleepable {
+        if self.flags.contains(LoadFlags::SLEEPABLE) { Sleepable::Yes } else { Sleepable::No }
+    }
 }
 
 const KINDS: [Kind; 4] = [
@@ -53,31 +59,6 @@ const KFUNCS: [&str; 9] = [
     "bpf_cpumask_test_cpu",
     "bpf_cpumask_clear",
 ];
-
-fn maps() -> Vec<Arc<MapProto>> {
-    let map = |name: &str, kind, key_size, value_size, max_entries, flags, frozen: Option<&[u8]>| {
-        Arc::new(MapProto {
-            name: name.into(),
-            kind,
-            key_size,
-            value_size,
-            max_entries,
-            flags,
-            key_type: BtfId(0),
-            value_type: BtfId(0),
-            fields: Vec::new(),
-            inner: None,
-            frozen: frozen.map(Arc::from),
-        })
-    };
-    let text = b"\x07\0\0\0\xff\xff\xff\xff\x10\0\0\0hi!\0";
-    vec![
-        map("counts", MapKind::Array, 4, 16, 8, 0, None),
-        map("rodata", MapKind::Array, 4, 16, 1, BPF_F_RDONLY_PROG, Some(text)),
-        map("flows", MapKind::Hash, 8, 48, 8, 0, None),
-        map("records", MapKind::Ringbuf, 0, 0, 4096, 0, None),
-    ]
-}
 
 /// Types for the functions of any program: ids of the entry's FUNC and of every other function's.
 fn types() -> Result<(Vec<u8>, [u32; 2]), String> {
@@ -113,7 +94,7 @@ fn functions(insns: &[Insn], [entry, other]: [u32; 2]) -> Vec<[u32; 2]> {
 }
 
 /// What programs of a kind may use.
-fn world(linux: &Linux, kind: &ProgramKind, maps: &[Arc<MapProto>]) -> Option<World> {
+fn world(linux: &Linux, kind: &ProgramKind, sleepable: Sleepable, maps: &[Arc<MapProto>]) -> Option<World> {
     let helpers =
         HELPERS.iter().filter_map(|id| linux.helper(HelperId(*id), kind).ok()).map(|proto| Callable {
             target: CallTarget::Helper(proto.id),
@@ -139,6 +120,9 @@ fn world(linux: &Linux, kind: &ProgramKind, maps: &[Arc<MapProto>]) -> Option<Wo
         maps: maps.to_vec(),
         functions: helpers.chain(kfuncs).collect(),
         fields: Vec::new(),
+        iterators: Vec::new(),
+        sleepable,
+        slips: 0,
         features: Features::all() - Features::RFC_IMMEDIATES - Features::ACQUIRE_RELEASE,
         statements: 12,
         returns: (i32::MIN, i32::MAX),
@@ -163,13 +147,13 @@ impl Setup {
         let bytes = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
         let vmlinux = Btf::parse(&bytes).map_err(|error| error.to_string())?;
         let linux = Linux::new(Arc::new(vmlinux)).map_err(|error| error.to_string())?;
-        let maps = maps();
+        let maps = plain_maps();
         let made: std::io::Result<Vec<OwnedFd>> = maps.iter().map(|proto| kernel::map(proto)).collect();
         let fds = made.map_err(|error| format!("the kernel makes no maps for us: {error}"))?;
         let (bytes, types) = types()?;
         let btf = kernel::btf(&bytes).map_err(|error| format!("the kernel refuses our BTF: {error}"))?;
         let mut worlds: Vec<World> =
-            KINDS.iter().filter_map(|kind| world(&linux, &named(kind), &maps)).collect();
+            KINDS.iter().filter_map(|kind| world(&linux, &named(kind), kind.sleepable(), &maps)).collect();
         worlds.iter_mut().for_each(|world| world.features.set(Features::DIVISION, division));
         Ok(Self { linux, maps, fds, btf, types, worlds, division })
     }

@@ -4,22 +4,19 @@ use std::sync::Arc;
 
 use opswap_bpf::btf::{IntEncoding, IntType, Member, Signedness};
 use opswap_bpf::insn::{CallTarget, Size};
-use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind};
 use opswap_bpf::proto::{
-    ArgIdx, ArgKind, ArgProto, ContextArg, ContextField, ContextLayout, ContextValue, Demand, FieldAccess,
-    FieldPolicy, HelperEffects, Intrinsic, LegacyLoads, MemAccess, MemInit, MemSize, NarrowAccess, Nullness,
-    PacketRules, PointerPolicy, RetKind, RetProto, RetTrust, ReturnRule, SizeRule, Sleepable,
+    ContextArg, ContextField, ContextLayout, ContextValue, Demand, FieldAccess, FieldPolicy, LegacyLoads,
+    MemAccess, NarrowAccess, PacketRules, PointerPolicy, ReturnRule, Sleepable,
 };
-use opswap_bpf::random::{Callable, Features, Field, FieldGives, World};
+use opswap_bpf::random::{Callable, Features, Field, FieldGives, World, plain_maps};
 use opswap_bpf::{
-    Btf, BtfId, BtfSpace, BtfType, EntryProto, HelperId, HelperProto, KfuncFlags, KfuncId, KfuncProto,
-    MapProto, ProgramKind, TypeRef,
+    Btf, BtfId, BtfSpace, BtfType, EntryProto, HelperId, HelperProto, KfuncId, KfuncProto, MapProto,
+    ProgramKind, TypeRef,
 };
 use opswap_verifier::Host;
 use opswap_verifier::host::{Policy, Unavailable};
 
-const NON_NULL: Nullness = Nullness::NonNull;
-const NULLABLE: Nullness = Nullness::Nullable;
+use crate::contracts::{NON_NULL, NULLABLE, helpers, kfuncs};
 
 /// Bytes of the plain context.
 pub(crate) const BUFFER: u32 = 128;
@@ -29,7 +26,7 @@ pub(crate) const BUFFER: u32 = 128;
 pub(crate) enum Kind {
     /// Plain memory, by Rust's rules.
     Buffer,
-    /// Host objects and numbers, by Rust's rules.
+    /// Host objects and numbers, by Rust's rules; the program may sleep.
     Objects,
     /// Fields and a packet, by Linux's rules.
     Packet,
@@ -57,25 +54,18 @@ pub(crate) struct Types {
     pub(crate) flow: TypeRef,
     pub(crate) peer: TypeRef,
     pub(crate) packet: TypeRef,
+    /// States of iterators: over peers, over numbers, over packets.
+    pub(crate) peers: TypeRef,
+    pub(crate) num: TypeRef,
+    pub(crate) packets: TypeRef,
 }
 
-fn number(size: Size) -> ArgKind {
-    ArgKind::Scalar { size, signed: Signedness::Unsigned }
+impl Types {
+    /// The iterators' states and their bytes.
+    pub(crate) fn iterators(&self) -> [(TypeRef, u32); 3] {
+        [(self.peers, 16), (self.num, 8), (self.packets, 24)]
+    }
 }
-
-fn arg(name: &str, kind: ArgKind) -> ArgProto {
-    ArgProto { name: name.into(), kind, null: NON_NULL }
-}
-
-fn bytes(name: &str, access: MemAccess, init: MemInit, len: u8) -> ArgProto {
-    arg(name, ArgKind::Memory { size: MemSize::Arg(ArgIdx(len)), access, init })
-}
-
-const VOID: RetProto = RetProto { kind: RetKind::Void, null: NON_NULL };
-const U32: RetProto =
-    RetProto { kind: RetKind::Scalar { size: Size::W, signed: Signedness::Unsigned }, null: NON_NULL };
-const S64: RetProto =
-    RetProto { kind: RetKind::Scalar { size: Size::DW, signed: Signedness::Signed }, null: NON_NULL };
 
 /// Offsets of the members of `flow`, by number.
 const FLOW: [u32; 5] = [0, 4, 8, 16, 24];
@@ -117,133 +107,11 @@ fn types(btf: &mut Btf) -> Types {
         member("maybe", to_peer, FLOW_MAYBE),
     ];
     let flow = btf.push(strukt("flow", FLOW_BYTES, members));
-    Types { flow: TypeRef::host(flow), peer: TypeRef::host(peer), packet: TypeRef::host(packet) }
-}
-
-fn object(ty: TypeRef, demand: Demand) -> ArgKind {
-    ArgKind::Object { ty, demand }
-}
-
-fn gives(ty: TypeRef, trust: RetTrust, null: Nullness) -> RetProto {
-    RetProto { kind: RetKind::Object { ty, trust }, null }
-}
-
-/// The kfuncs; `calls.rs` carries them out by name.
-fn kfuncs(types: &Types) -> Vec<KfuncProto> {
-    let Types { flow, peer, packet } = *types;
-    let mut all = Vec::new();
-    let mut add = |name: &str, args: Vec<ArgProto>, ret: RetProto, flags, intrinsic| {
-        let (name, func) = (name.into(), TypeRef::host(BtfId(0)));
-        all.push(KfuncProto { name, args, ret, flags, func, intrinsic, declared_at: None });
-    };
-    let (none, acquire, release) = (KfuncFlags::empty(), KfuncFlags::ACQUIRE, KfuncFlags::RELEASE);
-    let maybe = KfuncFlags::RET_NULL;
-    let n = || arg("n", number(Size::W));
-    let of = |ty, demand| arg("object", object(ty, demand));
-    let len = |rule| arg("len", ArgKind::Size { rule });
-    let (needed, any) = (MemInit::Required, SizeRule::AnyOrZero);
-    add("packet_new", vec![], gives(packet, RetTrust::Owned, NON_NULL), acquire, None);
-    add("packet_find", vec![n()], gives(packet, RetTrust::Owned, NULLABLE), acquire | maybe, None);
-    add("packet_free", vec![of(packet, Demand::Owned)], VOID, release, None);
-    add("packet_len", vec![of(packet, Demand::Trusted)], U32, none, None);
-    let tied = |null| gives(peer, RetTrust::Borrowed(ArgIdx(0)), null);
-    add("packet_from", vec![of(packet, Demand::Trusted)], tied(NULLABLE), maybe, None);
-    add("peer_look", vec![of(peer, Demand::Trusted)], U32, none, None);
-    add("current_peer", vec![], gives(peer, RetTrust::Trusted, NULLABLE), maybe, None);
-    add("flow_look", vec![of(flow, Demand::Trusted)], U32, none, None);
-    add("flow_touch", vec![of(flow, Demand::Exclusive)], VOID, none, None);
-    add("flow_peer", vec![of(flow, Demand::Trusted)], tied(NULLABLE), maybe, None);
-    add("flow_peer_mut", vec![of(flow, Demand::Exclusive)], tied(NON_NULL), none, None);
-    add("sum", vec![bytes("data", MemAccess::Read, needed, 1), len(any)], U32, none, None);
-    add("fill", vec![bytes("data", MemAccess::ReadWrite, needed, 1), len(any)], VOID, none, None);
-    let out = bytes("data", MemAccess::Write, MemInit::Provided, 1);
-    add("fill_uninit", vec![out, len(SizeRule::NonZero)], VOID, none, None);
-    add("constant", vec![arg("k", ArgKind::Const { size: Size::DW })], U32, none, None);
-    add("mix", vec![n(), arg("m", number(Size::DW))], S64, none, None);
-    let args = vec![number(Size::DW), ArgKind::Passed(ArgIdx(1))];
-    let each = vec![arg("body", ArgKind::Callback { args }), arg("with", ArgKind::Any)];
-    add("each", each, VOID, none, None);
-    let memory = RetKind::Memory { size: MemSize::Arg(ArgIdx(0)), access: MemAccess::ReadWrite, tie: None };
-    let scratch = RetProto { kind: memory, null: NON_NULL };
-    add("scratch", vec![arg("bytes", ArgKind::Const { size: Size::DW })], scratch, none, None);
-    add("rcu_lock", vec![], VOID, none, Some(Intrinsic::RcuReadLock));
-    add("rcu_unlock", vec![], VOID, none, Some(Intrinsic::RcuReadUnlock));
-    all
-}
-
-fn helpers() -> Vec<HelperProto> {
-    let helper = |id, name: &str, args, ret, flags, intrinsic| HelperProto {
-        id: HelperId(id),
-        name: name.into(),
-        args,
-        ret,
-        flags,
-        effects: HelperEffects::PACKET_MEMORY,
-        maps: None,
-        intrinsic,
-    };
-    let map = || arg("map", ArgKind::Map { shape: None });
-    let key = || arg("key", ArgKind::MapKey);
-    let flags = || arg("flags", ArgKind::Any);
-    let value = arg("value", ArgKind::MapValue { access: MemAccess::Read });
-    let none = KfuncFlags::empty();
-    let found = RetProto { kind: RetKind::MapValue, null: NULLABLE };
-    let (look, change) = (Some(Intrinsic::MapLookup), Some(Intrinsic::MapUpdate));
-    let memory = RetKind::Memory { size: MemSize::Arg(ArgIdx(1)), access: MemAccess::ReadWrite, tie: None };
-    let reserved = RetProto { kind: memory, null: NULLABLE };
-    let size = arg("size", ArgKind::Const { size: Size::DW });
-    let (take, give) = (KfuncFlags::ACQUIRE | KfuncFlags::RET_NULL, KfuncFlags::RELEASE);
-    let data = || arg("data", ArgKind::Reserved);
-    let body = ArgKind::Callback { args: vec![number(Size::DW), ArgKind::Passed(ArgIdx(2))] };
-    let rounds = vec![arg("nr", number(Size::W)), arg("body", body), arg("with", ArgKind::Any), flags()];
-    vec![
-        helper(1, "bpf_map_lookup_elem", vec![map(), key()], found, KfuncFlags::RET_NULL, look),
-        helper(2, "bpf_map_update_elem", vec![map(), key(), value, flags()], S64, none, change),
-        helper(3, "bpf_map_delete_elem", vec![map(), key()], S64, none, change),
-        helper(
-            131,
-            "bpf_ringbuf_reserve",
-            vec![map(), size, flags()],
-            reserved,
-            take,
-            Some(Intrinsic::Reserve),
-        ),
-        helper(132, "bpf_ringbuf_submit", vec![data(), flags()], VOID, give, None),
-        helper(133, "bpf_ringbuf_discard", vec![data(), flags()], VOID, give, None),
-        helper(181, "bpf_loop", rounds, S64, none, Some(Intrinsic::Loop)),
-    ]
-}
-
-fn maps() -> Vec<Arc<MapProto>> {
-    let map = |name: &str, kind, key_size, value_size, max_entries, flags, frozen: Option<&[u8]>| {
-        Arc::new(MapProto {
-            name: name.into(),
-            kind,
-            key_size,
-            value_size,
-            max_entries,
-            flags,
-            key_type: BtfId(0),
-            value_type: BtfId(0),
-            fields: Vec::new(),
-            inner: None,
-            frozen: frozen.map(Arc::from),
-        })
-    };
-    vec![
-        map("counts", MapKind::Array, 4, 16, 8, 0, None),
-        map(
-            "rodata",
-            MapKind::Array,
-            4,
-            16,
-            1,
-            BPF_F_RDONLY_PROG,
-            Some(b"\x07\0\0\0\xff\xff\xff\xff\x10\0\0\0hi!\0"),
-        ),
-        map("flows", MapKind::Hash, 8, 48, 8, 0, None),
-        map("records", MapKind::Ringbuf, 0, 0, 4096, 0, None),
-    ]
+    let mut state = |name, size| TypeRef::host(btf.push(strukt(name, size, Vec::new())));
+    let [peers, num, packets] =
+        [state("bpf_iter_peers", 16), state("bpf_iter_num", 8), state("bpf_iter_packets", 24)];
+    let [flow, peer, packet] = [flow, peer, packet].map(TypeRef::host);
+    Types { flow, peer, packet, peers, num, packets }
 }
 
 fn entry(kind: Kind, types: &Types) -> EntryProto {
@@ -288,7 +156,8 @@ fn entry(kind: Kind, types: &Types) -> EntryProto {
         Kind::Packet => ReturnRule::Range { min: 0, max: 3 },
         Kind::Buffer | Kind::Objects => ReturnRule::Scalar { size: Size::DW, signed: Signedness::Unsigned },
     };
-    EntryProto { name: "typed".into(), context, ret, sleepable: Sleepable::No, declared_at: None }
+    let sleepable = if kind == Kind::Objects { Sleepable::Yes } else { Sleepable::No };
+    EntryProto { name: "typed".into(), context, ret, sleepable, declared_at: None }
 }
 
 impl Bed {
@@ -307,11 +176,11 @@ impl Bed {
         ];
         let fields = policies.into_iter().map(|policy| (types.flow.id, policy)).collect();
         let (kfuncs, helpers) = (kfuncs(&types), helpers());
-        Self { kind, types, btf, kfuncs, helpers, entry: entry(kind, &types), maps: maps(), fields }
+        Self { kind, types, btf, kfuncs, helpers, entry: entry(kind, &types), maps: plain_maps(), fields }
     }
 
     /// What the generator is told.
-    pub(crate) fn world(&self, features: Features, statements: u32) -> World {
+    pub(crate) fn world(&self, features: Features, statements: u32, slips: u32) -> World {
         let kfunc = |(id, proto): (u32, &KfuncProto)| Callable {
             target: CallTarget::Kfunc { id: KfuncId(id), module: 0 },
             args: proto.args.clone(),
@@ -331,7 +200,7 @@ impl Bed {
         let field = |owner, offset, gives| Field { owner, offset, gives };
         let number = |bytes, writable| FieldGives::Number { bytes, writable };
         let pointer = |null| FieldGives::Pointer { ty: self.types.peer, null };
-        let Types { flow, peer, packet } = self.types;
+        let Types { flow, peer, packet, .. } = self.types;
         let fields = vec![
             field(flow, 0, number(4, true)),
             field(flow, 4, number(4, true)),
@@ -350,6 +219,9 @@ impl Bed {
             maps: self.maps.clone(),
             functions,
             fields,
+            iterators: self.types.iterators().to_vec(),
+            sleepable: self.entry.sleepable,
+            slips,
             features,
             statements,
             returns,

@@ -1,5 +1,7 @@
 //! What the bed's functions do, each as suspicious as a Rust function would have to be.
 
+use std::collections::BTreeSet;
+
 use opswap_bpf::insn::{Imm64, MapRef, Size};
 use opswap_bpf::interp::{Access, Args, Calls, Machine, Stop};
 use opswap_bpf::map::MapKind;
@@ -14,18 +16,20 @@ const ROUNDS: u64 = 40;
 
 /// A run's functions, and where its maps and objects are.
 pub(crate) struct World<'a> {
-    bed: &'a Bed,
+    pub(crate) bed: &'a Bed,
     pub(crate) heap: Shared,
-    rng: Rng,
+    pub(crate) rng: Rng,
     /// Values of each map, by key.
     values: Vec<Vec<u64>>,
     peer: u64,
+    /// Functions that were called, by name.
+    pub(crate) called: BTreeSet<String>,
 }
 
 /// The address that stands for a map.
 const MAPS: u64 = 0x3000_0000_0000;
 
-fn escape<T>(what: impl std::fmt::Display) -> Result<T, Stop> {
+pub(crate) fn escape<T>(what: impl std::fmt::Display) -> Result<T, Stop> {
     Err(Stop::abort(format!("ESCAPE: {what}")))
 }
 
@@ -65,7 +69,8 @@ impl<'a> World<'a> {
         }
         let bytes = content(PEER_BYTES, &mut rng);
         let peer = heap.0.borrow_mut().add(Block::Object(bed.types.peer), bytes, Writes::Refused, false);
-        let mut world = Self { bed, heap, rng, values, peer };
+        let called = BTreeSet::new();
+        let mut world = Self { bed, heap, rng, values, peer, called };
         let args = match bed.kind {
             Kind::Buffer => {
                 let size = crate::bed::BUFFER;
@@ -102,14 +107,14 @@ impl<'a> World<'a> {
         (world, args)
     }
 
-    fn object(&self, address: u64, ty: TypeRef) -> Result<(), Stop> {
+    pub(crate) fn object(&self, address: u64, ty: TypeRef) -> Result<(), Stop> {
         match self.heap.0.borrow().at(address) {
             Some(Block::Object(own)) if own == ty => Ok(()),
             other => escape(format_args!("a call was given {address:#x} ({other:?}) for an object")),
         }
     }
 
-    fn packet(&mut self) -> u64 {
+    pub(crate) fn packet(&mut self) -> u64 {
         let mut bytes = vec![7; PACKET_BYTES as usize];
         let from = if self.rng.percent(50) { self.peer } else { 0 };
         put(&mut bytes, PACKET_FROM, from);
@@ -181,6 +186,7 @@ fn get(bytes: &[u8], at: u32) -> u64 {
 impl Calls for World<'_> {
     fn kfunc(&mut self, id: KfuncId, _: i16, args: Args, machine: &mut Machine<'_>) -> Result<u64, Stop> {
         let Some(proto) = self.bed.kfuncs.get(id.index()) else { return escape("no such kfunc") };
+        self.called.insert(proto.name.as_str().to_owned());
         let types = self.bed.types;
         let maybe_peer = |world: &mut Self| if world.rng.percent(50) { world.peer } else { 0 };
         Ok(match proto.name.as_str() {
@@ -190,7 +196,7 @@ impl Calls for World<'_> {
             "packet_free" => self.release(args[0])?,
             "packet_len" => self.object(args[0], types.packet).map(|()| 60)?,
             "packet_from" => self.object(args[0], types.packet).map(|()| maybe_peer(self))?,
-            "peer_look" => self.object(args[0], types.peer).map(|()| 3)?,
+            "peer_look" | "peer_glance" => self.object(args[0], types.peer).map(|()| 3)?,
             "current_peer" => maybe_peer(self),
             "flow_look" | "flow_touch" => self.object(args[0], types.flow).map(|()| 5)?,
             "flow_peer" => self.object(args[0], types.flow).map(|()| maybe_peer(self))?,
@@ -211,12 +217,17 @@ impl Calls for World<'_> {
                 };
                 self.heap.0.borrow_mut().add(Block::Memory, bytes, Writes::Allowed, false)
             }
-            "rcu_lock" | "rcu_unlock" => 0,
-            other => return escape(format_args!("{other} has no meaning here")),
+            other => match self.on_stack(other, args) {
+                Some(done) => done?,
+                None => return escape(format_args!("{other} has no meaning here")),
+            },
         })
     }
 
     fn helper(&mut self, id: HelperId, args: Args, machine: &mut Machine<'_>) -> Result<u64, Stop> {
+        if let Some(proto) = self.bed.helpers.iter().find(|helper| helper.id == id) {
+            self.called.insert(proto.name.clone());
+        }
         Ok(match id.0 {
             1 => {
                 let map = self.map_of(args[0])?;

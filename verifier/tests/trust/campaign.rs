@@ -1,6 +1,6 @@
 //! One typed program after the other: verified with and without pruning, run on several inputs, watched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use opswap_bpf::display::Listing;
 use opswap_bpf::insn::{Imm64, JumpForm, Src};
@@ -38,6 +38,8 @@ pub(crate) struct Counts {
     pub(crate) forgotten: u64,
     /// Rejections by code and name.
     pub(crate) reasons: BTreeMap<String, u64>,
+    /// Accepted programs that called a function in some run, by its name.
+    pub(crate) called: BTreeMap<String, u64>,
 }
 
 impl Counts {
@@ -88,7 +90,8 @@ impl Campaign {
         let features = Features::all() - Features::RFC_IMMEDIATES - Features::ACQUIRE_RELEASE;
         // Loops that end by themselves are walked without pruning, the others are not.
         let features = if rng.percent(75) { features - Features::MAY_GOTO } else { features };
-        let world = self.bed(seed).world(features, statements);
+        let slips = rng.pick(&[0, 0, 4, 12]);
+        let world = self.bed(seed).world(features, statements, slips);
         let mut insns = typed(seed, &world);
         if rng.percent(60) {
             break_rules(&mut rng, &mut insns);
@@ -137,10 +140,15 @@ impl Campaign {
         } else {
             (&believed, Strictness::Live)
         };
+        let mut called = BTreeSet::new();
         for number in 0..self.runs {
             counts.runs += 1;
             counts.strict_runs += u64::from(strictness == Strictness::Everything);
-            run(bed, insns, believed, strictness, seed.wrapping_mul(0x9e37_79b9).wrapping_add(number))?;
+            let input = seed.wrapping_mul(0x9e37_79b9).wrapping_add(number);
+            called.extend(run(bed, insns, believed, strictness, input)?);
+        }
+        for name in called {
+            *counts.called.entry(name).or_default() += 1;
         }
         Ok(())
     }
@@ -229,14 +237,14 @@ fn limits(pruning: Pruning) -> Limits {
     Limits { pruning, insns_processed, ..Limits::default() }
 }
 
-/// Runs an accepted program once.
+/// Runs an accepted program once; the functions that it called.
 fn run(
     bed: &Bed,
     insns: &[Insn],
     believed: &Believed,
     strictness: Strictness,
     seed: u64,
-) -> Result<(), String> {
+) -> Result<BTreeSet<String>, String> {
     let likely: Vec<u64> = insns.iter().filter_map(number_of).collect();
     let (mut world, [context, second]) = World::new(bed, seed, &likely);
     let heap = world.heap.clone();
@@ -253,11 +261,14 @@ fn run(
     let budget = Budget { instructions: 1 << 18, may_goto: 6, ..Budget::default() };
     let machine = Machine::new(insns, &mut memory, budget).observed_by(&mut watcher);
     match machine.run([context, second, 0, 0, 0], &mut world) {
-        Ok(_) => match heap.0.borrow().owned() {
-            0 => Ok(()),
-            left => Err(format!("ESCAPE: the run left {left} references")),
-        },
-        Err(trap) if harmless(&trap.kind) => Ok(()),
+        Ok(_) => {
+            let heap = heap.0.borrow();
+            match (heap.owned(), heap.ledger.left()) {
+                (0, None) => Ok(world.called),
+                (left, kept) => Err(format!("ESCAPE: the run left {left} references, {kept:?}")),
+            }
+        }
+        Err(trap) if harmless(&trap.kind) => Ok(world.called),
         Err(trap) => Err(format!("ESCAPE ({strictness:?}, input {seed:#x}): {trap}")),
     }
 }

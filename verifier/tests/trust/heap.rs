@@ -9,6 +9,8 @@ use opswap_bpf::TypeRef;
 use opswap_bpf::insn::Size;
 use opswap_bpf::interp::{Access, Fault, Memory};
 
+use crate::kept::{Kept, Ledger};
+
 /// What a block is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Block {
@@ -47,6 +49,7 @@ pub(crate) struct Heap {
     pages: HashMap<u64, Mapped>,
     frames: Vec<u64>,
     next: u64,
+    pub(crate) ledger: Ledger,
 }
 
 const PAGE: u64 = 0x1000;
@@ -113,9 +116,29 @@ impl Heap {
         found.ok_or(Fault { address, bytes, access })
     }
 
-    /// Bytes, for functions that the program calls; theirs is the right to write anything that exists.
+    /// Bytes as the program and the functions that it calls may use them: what the host keeps on a stack is not read, and
+    /// lost when it is overwritten.
     pub(crate) fn bytes(&mut self, address: u64, bytes: u32, access: Access) -> Result<&mut [u8], Fault> {
-        if bytes == 0 { Ok(&mut []) } else { self.find(address, bytes, access) }
+        if bytes == 0 {
+            return Ok(&mut []);
+        }
+        let end = address.saturating_add(bytes.into());
+        if self.ledger.meets(address, end) {
+            match access {
+                Access::Read => return Err(Fault { address, bytes, access }),
+                Access::Write => self.ledger.disturb(address, end),
+            }
+        }
+        self.find(address, bytes, access)
+    }
+
+    /// Keeps an object at a multiple of eight bytes of some stack; whether there was room.
+    pub(crate) fn keep(&mut self, address: u64, bytes: u32, kept: Kept) -> bool {
+        let on_stack = self.pages.get(&Self::page(address)).is_some_and(|found| found.block == Block::Stack);
+        let Ok(found) = self.find(address, bytes, Access::Write) else { return false };
+        found.fill(0xcd);
+        self.ledger.keep(address, bytes, kept);
+        on_stack && address.is_multiple_of(8)
     }
 
     pub(crate) fn byte(&mut self, address: u64) -> Option<u8> {
@@ -134,12 +157,14 @@ pub(crate) struct Shared(pub(crate) Rc<RefCell<Heap>>);
 
 impl Memory for Shared {
     fn load(&mut self, address: u64, size: Size) -> Result<u64, Fault> {
-        self.0.borrow_mut().read(address, size)
+        let mut heap = self.0.borrow_mut();
+        heap.bytes(address, size.bytes(), Access::Read)?;
+        heap.read(address, size)
     }
 
     fn store(&mut self, address: u64, size: Size, value: u64) -> Result<(), Fault> {
         let mut heap = self.0.borrow_mut();
-        let bytes = heap.find(address, size.bytes(), Access::Write)?;
+        let bytes = heap.bytes(address, size.bytes(), Access::Write)?;
         bytes.iter_mut().zip(value.to_le_bytes()).for_each(|(byte, new)| *byte = new);
         Ok(())
     }
@@ -155,6 +180,8 @@ impl Memory for Shared {
     fn pop_frame(&mut self) {
         let mut heap = self.0.borrow_mut();
         if let Some(base) = heap.frames.pop() {
+            let end = base + heap.len(base);
+            heap.ledger.disturb(base, end);
             heap.free(base);
         }
     }

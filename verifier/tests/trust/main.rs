@@ -4,7 +4,11 @@
 mod bed;
 mod calls;
 mod campaign;
+mod contracts;
+mod deeds;
 mod heap;
+mod kept;
+mod on_stack;
 mod watch;
 
 use campaign::{Campaign, Counts, describe};

@@ -7,12 +7,14 @@ use opswap_bpf::interp::{self, Registers};
 use opswap_bpf::proto::Nullness;
 use opswap_verifier::domain::Scalar;
 use opswap_verifier::state::{
-    Byte, Frame, PacketOrigin, Pointer, RefKind, RegState, Region, Slot, Trust, VerifierState,
+    Byte, Frame, ObjectKind, PacketOrigin, Pointer, Progress, RefKind, RegState, Region, Slot, StackObject,
+    Trust, VerifierState,
 };
 use opswap_verifier::{Observer, Rounds};
 
 use crate::calls::is_map;
 use crate::heap::{Block, Shared};
+use crate::kept::Kept;
 
 /// How much of a state counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,6 +201,27 @@ impl<'a> Watcher<'a> {
         same && (self.strictness == Strictness::Live || stack())
     }
 
+    /// Whether objects and sections are as they were believed.
+    fn ledger(&self, state: &VerifierState) -> bool {
+        let heap = self.heap.0.borrow();
+        let known = &heap.ledger;
+        let count = |kind| state.refs().iter().filter(|reference| reference.kind == kind).count();
+        let sections = (usize::from(known.section.is_some()), known.preempt as usize);
+        let objects = state.frames().iter().zip(&self.frames).all(|(frame, running)| {
+            let there =
+                |object: &StackObject| known.at(running.registers[10].wrapping_add_signed(object.offset));
+            frame
+                .stack
+                .objects()
+                .iter()
+                .all(|object| there(object).is_some_and(|kept| is(&object.kind, kept)))
+        });
+        objects
+            && count(RefKind::Iter) == known.iterators() + known.lost
+            && count(RefKind::Irq) == known.saved.len()
+            && sections == (state.sections.rcu.into(), state.sections.preempt.into())
+    }
+
     fn matches(&self, state: &VerifierState, at: InsnIdx) -> bool {
         if state.frames().len() != self.frames.len() {
             return false;
@@ -206,6 +229,9 @@ impl<'a> Watcher<'a> {
         let owned = state.refs().iter().filter(|reference| reference.kind == RefKind::Owned).count();
         // Fewer are held where a pointer that may be NULL is; at the end, where none may be left, both are 0.
         if owned < self.heap.0.borrow().owned() {
+            return false;
+        }
+        if !self.ledger(state) {
             return false;
         }
         let last = self.frames.len() - 1;
@@ -223,6 +249,17 @@ impl<'a> Watcher<'a> {
                 (Strictness::Live, false) => true,
             }
         })
+    }
+}
+
+/// Whether an object is what it was believed to be.
+fn is(believed: &ObjectKind, kept: &Kept) -> bool {
+    match (believed, kept) {
+        (ObjectKind::Iter(iter), Kept::Iter(kept)) => {
+            iter.ty == kept.ty && (iter.progress == Progress::Drained) == kept.drained
+        }
+        (ObjectKind::Irq { class, .. }, Kept::Irq { class: kept, .. }) => class == kept,
+        (ObjectKind::Iter(_) | ObjectKind::Irq { .. } | ObjectKind::Dynptr(_), _) => false,
     }
 }
 

@@ -1,7 +1,9 @@
 //! [`Body`]: one function of a typed program, as nested statements.
 
 use super::held::{BUFFER, Frame, Held, What};
+use super::objects::{Duty, Live};
 use super::{Function, Reference, World};
+use crate::TypeRef;
 use crate::insn::{AluOp, Imm64, Insn, JmpOp, JumpForm, Reg, Src, Width};
 use crate::proto::ContextLayout;
 use crate::random::{Features, Rng};
@@ -17,6 +19,8 @@ pub(super) enum Role {
     WithNumbers,
     /// A number in `R1`, a buffer of the caller in `R2`; returns 0 or 1.
     Callback,
+    /// A caller's iterator in `R1`, a number in `R2`.
+    WithIterator(TypeRef),
 }
 
 pub(super) struct Body<'a> {
@@ -28,13 +32,27 @@ pub(super) struct Body<'a> {
     pub(super) frame: Frame,
     /// Registers that nothing may overwrite, as a bit set.
     pub(super) pinned: u16,
-    /// References that are held.
-    pub(super) owned: u32,
+    /// What must be given back, the last first.
+    pub(super) duties: Vec<Duty>,
+    /// What was given back before its time.
+    pub(super) early: Vec<Duty>,
+    /// Objects of the host on stacks.
+    pub(super) objects: Vec<Live>,
+    /// Slots for objects that are taken, as a bit set.
+    pub(super) area: u8,
+    /// Whether a rule was broken.
+    pub(super) slipped: bool,
+    /// Object slots that hold a pointer.
+    pub(super) spilt: u8,
+    /// The object that the call at hand is about.
+    pub(super) chosen: Option<Live>,
+    /// What pointers of the RCU section at hand hang on; 0 outside.
+    pub(super) section: u32,
     /// Last number given to a link, a nullable pointer or a reference.
     pub(super) last_id: u32,
     pub(super) depth: u32,
-    forks: u32,
-    trips: u32,
+    pub(super) forks: u32,
+    pub(super) trips: u32,
 }
 
 impl<'a> Body<'a> {
@@ -48,7 +66,14 @@ impl<'a> Body<'a> {
             function: Function::default(),
             frame: Frame::EMPTY,
             pinned: 0,
-            owned: 0,
+            duties: Vec::new(),
+            early: Vec::new(),
+            objects: Vec::new(),
+            area: 0,
+            spilt: 0,
+            slipped: false,
+            chosen: None,
+            section: 0,
             last_id: 0,
             depth: 0,
             forks,
@@ -67,13 +92,14 @@ impl<'a> Body<'a> {
             Role::WithStack => (buffer, any),
             Role::WithNumbers => (any, any),
             Role::Callback => (any, buffer),
+            Role::WithIterator(ty) => (self.lent_iterator(ty), any),
         };
         self.frame.set(Reg::R1, r1);
         self.frame.set(Reg::R2, r2);
         // Calls spoil the argument registers: what matters moves out of their way.
         let (from, to) = match self.role() {
             Role::Callback => (Reg::R2, self.rng.pick(&[Reg::R6, Reg::R7, Reg::R8, Reg::R9])),
-            Role::Entry | Role::WithStack | Role::WithNumbers => {
+            Role::Entry | Role::WithStack | Role::WithNumbers | Role::WithIterator(_) => {
                 (Reg::R1, self.rng.pick(&[Reg::R6, Reg::R7, Reg::R8, Reg::R9]))
             }
         };
@@ -81,19 +107,24 @@ impl<'a> Body<'a> {
         self.pin(to);
         let statements = match self.role() {
             Role::Entry => self.world.statements,
-            Role::WithStack | Role::WithNumbers | Role::Callback => 1 + self.world.statements / 4,
+            Role::WithStack | Role::WithNumbers | Role::Callback | Role::WithIterator(_) => {
+                1 + self.world.statements / 4
+            }
         };
+        if let Role::WithIterator(_) = self.role() {
+            self.next_of_any();
+        }
         self.block(statements);
         self.leave();
         self.function
     }
 
     /// Returns a number.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         let (min, max) = match self.role() {
             Role::Entry => self.world.returns,
             Role::Callback => (0, 1),
-            Role::WithStack | Role::WithNumbers => (i32::MIN, i32::MAX),
+            Role::WithStack | Role::WithNumbers | Role::WithIterator(_) => (i32::MIN, i32::MAX),
         };
         let any = (min, max) == (i32::MIN, i32::MAX);
         if !(any && self.frame.get(Reg::R0).is_number()) {
@@ -170,7 +201,7 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn statement(&mut self) {
-        match self.rng.below(100) {
+        match self.rng.below(112) {
             0..14 => self.arithmetic(),
             14..19 => self.unary(),
             19..23 => self.move_about(),
@@ -188,7 +219,12 @@ impl<'a> Body<'a> {
             92..94 => self.bounded_loop(),
             94..95 => self.may_goto(),
             95..98 => self.call_subprog(),
-            _ => self.run_callback(),
+            98..100 => self.run_callback(),
+            100..105 => self.iterate(),
+            105..107 => self.next_of_any(),
+            107..109 => self.interrupts_off(),
+            109..111 => self.enter_section(),
+            _ => self.scribble(),
         }
     }
 
@@ -246,9 +282,9 @@ impl<'a> Body<'a> {
         self.frame = self.frame.meet(&after_first);
     }
 
-    /// Leaves the function in the middle, when nothing is held.
+    /// Leaves the function in the middle, when what is held can be given back here.
     fn early_exit(&mut self) {
-        if self.owned > 0 || !self.take_fork() {
+        if !self.may_leave() || !self.take_fork() {
             return self.unary();
         }
         let (op, width) = (self.rng.pick(&JmpOp::ALL), self.rng.pick(&Width::ALL));
@@ -256,6 +292,7 @@ impl<'a> Body<'a> {
         let around = self.here();
         self.push(Insn::Branch { op, width, dst, src, offset: 0 });
         let before = self.frame;
+        self.give_all_back();
         self.leave();
         self.land(around);
         self.frame = before;
@@ -292,23 +329,10 @@ impl<'a> Body<'a> {
         self.trips *= times;
         let head = self.here();
         let before = self.frame;
-        // Numbers may be anything in the second round.
-        self.frame.update(|held| {
-            if let What::Number { max, link } = &mut held.what {
-                (*max, *link) = (u64::MAX, 0);
-            }
-        });
+        self.enter_loop();
         self.frame.set(counter, Held::number(u64::from(times)));
         self.nested();
-        // What the next round expects must be there again; where it is not, nothing is read that needs it.
-        let missing: Vec<Reg> = Reg::ALL[..10]
-            .iter()
-            .copied()
-            .filter(|reg| before.get(*reg).is_number() && !self.frame.get(*reg).is_number())
-            .collect();
-        for reg in missing {
-            self.set(reg);
-        }
+        self.restore_numbers(&before);
         self.push(Insn::Alu { op: AluOp::Add, width, dst: counter, src: Src::Imm(1) });
         let op = self.rng.pick(&[JmpOp::Lt, JmpOp::Slt, JmpOp::Ne]);
         let back = i16::try_from(head as i64 - self.here() as i64 - 1).unwrap_or(0);
@@ -317,6 +341,27 @@ impl<'a> Body<'a> {
         self.unpin(counter);
         self.frame = self.frame.meet(&before);
         self.frame.set(counter, Held::number(u64::from(times)));
+    }
+
+    /// Numbers may be anything in the second round.
+    pub(super) fn enter_loop(&mut self) {
+        self.frame.update(|held| {
+            if let What::Number { max, link } = &mut held.what {
+                (*max, *link) = (u64::MAX, 0);
+            }
+        });
+    }
+
+    /// What the next round expects must be there again; where it is not, nothing is read that needs it.
+    pub(super) fn restore_numbers(&mut self, before: &Frame) {
+        let missing: Vec<Reg> = Reg::ALL[..10]
+            .iter()
+            .copied()
+            .filter(|reg| before.get(*reg).is_number() && !self.frame.get(*reg).is_number())
+            .collect();
+        for reg in missing {
+            self.set(reg);
+        }
     }
 
     /// Reads the context, or writes to it.

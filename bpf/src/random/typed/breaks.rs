@@ -8,7 +8,10 @@ pub fn break_rules(rng: &mut Rng, insns: &mut [Insn]) {
     let changes = 1 + rng.below(3);
     for _ in 0..changes {
         let slots = u32::try_from(insns.len()).unwrap_or(0);
-        let at = rng.below(slots) as usize;
+        let calls: Vec<usize> = (0..insns.len()).filter(|at| is_call(insns[*at])).collect();
+        // What is done to objects is done by calls.
+        let at =
+            if !calls.is_empty() && rng.percent(20) { rng.pick(&calls) } else { rng.below(slots) as usize };
         let other = insns[rng.below(slots) as usize];
         let wide = |insn: Insn| matches!(insn, Insn::LoadImm64 { .. } | Insn::LoadImm64Tail);
         if wide(insns[at]) {
@@ -18,10 +21,18 @@ pub fn break_rules(rng: &mut Rng, insns: &mut [Insn]) {
             insns[at] = Insn::Jump { form: JumpForm::Short, offset: 0 };
         } else if rng.percent(12) && !wide(other) {
             insns[at] = other;
+        } else if is_call(insns[at]) && rng.percent(50) {
+            // The other way of giving something back, or the same once more.
+            insns[at] = insns[rng.pick(&calls)];
         } else {
             change(rng, &mut insns[at]);
         }
     }
+}
+
+/// A call of the host.
+fn is_call(insn: Insn) -> bool {
+    matches!(insn, Insn::Call { target: CallTarget::Helper(_) | CallTarget::Kfunc { .. } })
 }
 
 fn change_wide(rng: &mut Rng, insn: &mut Insn) {
@@ -125,7 +136,10 @@ fn change(rng: &mut Rng, insn: &mut Insn) {
         Insn::MayGoto { offset } => *offset = jump(rng, *offset),
         Insn::Call { target: CallTarget::Subprog(offset) } => *offset = immediate(rng, *offset),
         Insn::Call { target: CallTarget::Helper(id) } => id.0 = 1 + rng.below(12),
-        Insn::Call { target: CallTarget::Kfunc { id, .. } } => id.0 = rng.below(24),
+        // Functions of one kind of object stand together.
+        Insn::Call { target: CallTarget::Kfunc { id, .. } } => {
+            id.0 = if what < 3 { (id.0 + rng.below(7)).saturating_sub(3) } else { rng.below(64) };
+        }
         Insn::LoadPacket { .. }
         | Insn::LoadImm64 { .. }
         | Insn::LoadImm64Tail

@@ -1,31 +1,23 @@
-//! Calls by contract, references that are taken and given back, subprograms, callbacks.
+//! Calls by contract, references that are taken and given back.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "what the generator cannot make, it does not call")]
 
 use super::Callable;
-use super::body::{Body, Role};
+use super::body::Body;
+use super::functions::callback_of;
 use super::held::{BUFFER, Held, What, slot_offset};
+use super::objects::{Duty, Kind, handles_objects};
 use crate::MapId;
 use crate::ids::TypeRef;
-use crate::insn::{AluOp, CallTarget, Imm64, Insn, JmpOp, MapRef, Reg, Size, Src, Width};
-use crate::map::MapKind;
+use crate::insn::{AluOp, Imm64, Insn, JmpOp, MapRef, Reg, Size, Src, Width};
+use crate::map::{BPF_F_RDONLY_PROG, MapKind, MapProto};
 use crate::proto::{
-    ArgIdx, ArgKind, ArgProto, Demand, Intrinsic, KfuncFlags, MemSize, Nullness, RetKind, RetTrust, SizeRule,
+    ArgIdx, ArgKind, ArgProto, Demand, Intrinsic, KfuncFlags, MemAccess, MemSize, Nullness, RetKind,
+    RetTrust, SizeRule,
 };
 
-/// The parameter that is a callback with a number and something passed on, if a callable has one.
-pub(super) fn callback_of(callable: &Callable) -> Option<usize> {
-    let runs = |arg: &ArgProto| match &arg.kind {
-        ArgKind::Callback { args } => {
-            matches!(args[..], [ArgKind::Scalar { .. } | ArgKind::Any, ArgKind::Passed(_), ..])
-        }
-        _ => false,
-    };
-    callable.args.iter().position(runs)
-}
-
 /// Whether a call gives a reference that must be given back.
-fn acquires(callable: &Callable) -> bool {
+pub(super) fn acquires(callable: &Callable) -> bool {
     let owned = matches!(callable.ret.kind, RetKind::Object { trust: RetTrust::Owned, .. });
     let reserved =
         matches!(callable.ret.kind, RetKind::Memory { .. }) && callable.flags.contains(KfuncFlags::ACQUIRE);
@@ -46,7 +38,7 @@ fn plain(callable: &Callable) -> bool {
 }
 
 impl Body<'_> {
-    fn pick_callable(&mut self, pass: impl Fn(&Callable) -> bool) -> Option<Callable> {
+    pub(super) fn pick_callable(&mut self, pass: impl Fn(&Callable) -> bool) -> Option<Callable> {
         let found: Vec<usize> =
             (0..self.world.functions.len()).filter(|at| pass(&self.world.functions[*at])).collect();
         (!found.is_empty()).then(|| self.world.functions[self.rng.pick(&found)].clone())
@@ -55,10 +47,25 @@ impl Body<'_> {
     /// Calls something that neither takes nor gives a reference.
     pub(super) fn call(&mut self) {
         let ordinary = |callable: &Callable| {
-            !acquires(callable) && !releases(callable) && plain(callable) && callback_of(callable).is_none()
+            !acquires(callable)
+                && !releases(callable)
+                && plain(callable)
+                && !handles_objects(callable)
+                && callback_of(callable).is_none()
         };
-        match self.pick_callable(ordinary) {
+        // Outside of a section nobody can use what RCU protects.
+        let guarded = self.section != 0 || self.rng.percent(15);
+        let protected =
+            |callable: &Callable| matches!(callable.ret.kind, RetKind::Object { trust: RetTrust::Rcu, .. });
+        // Nor can anybody sleep in one.
+        let may_sleep = self.may_sleep() || self.rng.percent(5);
+        let sleeps = |callable: &Callable| callable.flags.contains(KfuncFlags::SLEEPABLE);
+        let fits = |callable: &Callable| {
+            ordinary(callable) && (guarded || !protected(callable)) && (may_sleep || !sleeps(callable))
+        };
+        match self.pick_callable(fits) {
             Some(callable) => {
+                self.chosen = None;
                 if self.call_with(&callable, None)
                     && self.frame.get(Reg::R0).maybe != 0
                     && self.rng.percent(80)
@@ -71,8 +78,27 @@ impl Body<'_> {
         }
     }
 
+    /// Uses what was just found: follows it, or hands it on.
+    pub(super) fn use_found(&mut self) {
+        let reg = self.keep_result();
+        let found = self.frame.get(reg);
+        if let What::Object { ty } = found.what
+            && self.rng.percent(40)
+        {
+            let takes = |callable: &Callable| {
+                matches!(callable.args[..], [ArgProto { kind: ArgKind::Object { ty: own, demand }, .. }]
+                    if own == ty && demand != Demand::Owned)
+            };
+            if let Some(callable) = self.pick_callable(|it| takes(it) && !handles_objects(it)) {
+                self.call_with(&callable, Some(reg));
+            }
+        } else {
+            self.follow(reg);
+        }
+    }
+
     /// Moves `R0` where the next call does not reach it.
-    fn keep_result(&mut self) -> Reg {
+    pub(super) fn keep_result(&mut self) -> Reg {
         let free: Vec<Reg> = [Reg::R6, Reg::R7, Reg::R8, Reg::R9]
             .into_iter()
             .filter(|reg| self.pinned & 1 << reg.index() == 0)
@@ -87,10 +113,18 @@ impl Body<'_> {
 
     /// Takes a reference, uses it, gives it back.
     pub(super) fn reference_block(&mut self) {
-        let Some(callable) = self.pick_callable(acquires) else { return self.call() };
+        let Some(callable) = self.pick_callable(|callable| acquires(callable) && !handles_objects(callable))
+        else {
+            return self.call();
+        };
         if !self.take_fork() || !self.call_with(&callable, None) {
             return self.arithmetic();
         }
+        self.use_reference();
+    }
+
+    /// Uses the reference in `R0`, and gives it back.
+    pub(super) fn use_reference(&mut self) {
         let held = self.frame.get(Reg::R0);
         let around = (held.maybe != 0).then(|| {
             let at = self.here();
@@ -115,10 +149,10 @@ impl Body<'_> {
         } else {
             self.pin(kept);
         }
-        self.owned += 1;
+        self.duties.push(Duty::Reference);
         self.touch();
         self.nested();
-        self.owned -= 1;
+        self.duties.pop();
         self.pinned = was_pinned;
         let found = self.find(|other| other.owner && other.reference == held.reference);
         let reg = match found {
@@ -147,11 +181,9 @@ impl Body<'_> {
         if let Some(callable) = self.pick_callable(wanted) {
             self.call_with(&callable, Some(reg));
         }
-        self.frame.update(|other| {
-            if other.reference == held.reference {
-                *other = Held::NOTHING;
-            }
-        });
+        if !self.slips() {
+            self.frame.end(held.reference);
+        }
     }
 
     /// Proves that some pointer is not NULL, and uses it.
@@ -197,7 +229,7 @@ impl Body<'_> {
     }
 
     /// Calls with arguments that satisfy the contract; `first` is given as the first. Whether it could be done.
-    fn call_with(&mut self, callable: &Callable, first: Option<Reg>) -> bool {
+    pub(super) fn call_with(&mut self, callable: &Callable, first: Option<Reg>) -> bool {
         let mut map = None;
         let mut size = None;
         for (at, (reg, arg)) in Reg::ARGS.into_iter().zip(&callable.args).enumerate() {
@@ -219,7 +251,7 @@ impl Body<'_> {
         true
     }
 
-    fn move_argument(&mut self, dst: Reg, src: Reg) {
+    pub(super) fn move_argument(&mut self, dst: Reg, src: Reg) {
         if dst != src {
             self.copy(dst, src);
         }
@@ -279,6 +311,8 @@ impl Body<'_> {
                 self.move_argument(reg, context);
             }
             ArgKind::Object { ty, demand } => return self.object_argument(reg, *ty, *demand, arg.null),
+            ArgKind::Iter { ty, .. } => return self.object_on_stack(reg, Kind::Iter(*ty)),
+            ArgKind::IrqFlag { class, .. } => return self.object_on_stack(reg, Kind::Irq(*class)),
             _ => return false,
         }
         debug_assert!(at < 5);
@@ -296,12 +330,12 @@ impl Body<'_> {
         (!found.is_empty()).then(|| self.rng.pick(&found))
     }
 
-    fn constant(&mut self, reg: Reg, imm: i32) {
+    pub(super) fn constant(&mut self, reg: Reg, imm: i32) {
         self.push(Insn::Mov { width: Width::W64, dst: reg, src: Src::Imm(imm) });
         self.frame.set(reg, Held::number(i64::from(imm).cast_unsigned()));
     }
 
-    fn number_argument(&mut self, reg: Reg) {
+    pub(super) fn number_argument(&mut self, reg: Reg) {
         match self.outside_arguments(reg, Held::is_number).filter(|_| self.rng.percent(70)) {
             Some(src) => self.move_argument(reg, src),
             None => {
@@ -311,7 +345,7 @@ impl Body<'_> {
         }
     }
 
-    fn stack_address(&mut self, reg: Reg, offset: i16) {
+    pub(super) fn stack_address(&mut self, reg: Reg, offset: i16) {
         self.push(Insn::Mov { width: Width::W64, dst: reg, src: Src::Reg(Reg::FP) });
         let imm = i32::from(offset);
         self.push(Insn::Alu { op: AluOp::Add, width: Width::W64, dst: reg, src: Src::Imm(imm) });
@@ -338,7 +372,7 @@ impl Body<'_> {
             return false;
         }
         let fits = |held: Held| match held.what {
-            What::Memory { bytes: own } => held.maybe == 0 && own >= bytes,
+            What::Memory { bytes: own, access: MemAccess::ReadWrite } => held.maybe == 0 && own >= bytes,
             What::Buffer => bytes <= BUFFER,
             _ => false,
         };
@@ -361,8 +395,13 @@ impl Body<'_> {
     }
 
     fn object_argument(&mut self, reg: Reg, ty: TypeRef, demand: Demand, null: Nullness) -> bool {
+        let section = self.section;
         let suits = |held: Held| {
-            held.what == What::Object { ty } && held.maybe == 0 && (demand != Demand::Owned || held.owner)
+            let guarded = section != 0 && held.reference == section;
+            held.what == What::Object { ty }
+                && held.maybe == 0
+                && (demand != Demand::Owned || held.owner)
+                && (demand == Demand::Rcu || !guarded)
         };
         match self.outside_arguments(reg, suits) {
             Some(src) => self.move_argument(reg, src),
@@ -380,19 +419,22 @@ impl Body<'_> {
             MapKind::Array | MapKind::Hash | MapKind::PercpuArray | MapKind::LruHash => !reserves,
             _ => false,
         };
+        let changes = callable.intrinsic == Some(Intrinsic::MapUpdate);
+        let allowed = |map: &MapProto| !changes || map.flags & BPF_F_RDONLY_PROG == 0;
+        let maps = &self.world.maps;
         let found: Vec<usize> =
-            (0..self.world.maps.len()).filter(|at| suits(self.world.maps[*at].kind)).collect();
+            (0..maps.len()).filter(|at| suits(maps[*at].kind) && allowed(&maps[*at])).collect();
         (!found.is_empty()).then(|| self.rng.pick(&found))
     }
 
-    fn after_call(&mut self) {
+    pub(super) fn after_call(&mut self) {
         for reg in Reg::ARGS {
             self.frame.set(reg, Held::NOTHING);
         }
         self.frame.set(Reg::R0, Held::NOTHING);
     }
 
-    fn result(&mut self, callable: &Callable, map: Option<usize>, size: Option<u32>) -> Held {
+    pub(super) fn result(&mut self, callable: &Callable, map: Option<usize>, size: Option<u32>) -> Held {
         let what = match &callable.ret.kind {
             RetKind::Void => return Held::NOTHING,
             RetKind::Scalar { .. } | RetKind::Range { .. } | RetKind::CountOrErrno(_) => {
@@ -403,71 +445,18 @@ impl Body<'_> {
                 Some(map) => What::Value { map, offset: 0 },
                 None => return Held::NOTHING,
             },
-            RetKind::Memory { size: MemSize::Fixed(bytes), .. } => What::Memory { bytes: *bytes },
-            RetKind::Memory { size: MemSize::Arg(ArgIdx(_)), .. } => match size {
-                Some(bytes) => What::Memory { bytes },
+            RetKind::Memory { size: MemSize::Fixed(bytes), access, .. } => {
+                What::Memory { bytes: *bytes, access: *access }
+            }
+            RetKind::Memory { size: MemSize::Arg(ArgIdx(_)), access, .. } => match size {
+                Some(bytes) => What::Memory { bytes, access: *access },
                 None => return Held::NOTHING,
             },
             _ => return Held::NOTHING,
         };
         let maybe = if callable.ret.null == Nullness::Nullable { self.fresh_id() } else { 0 };
         let owner = acquires(callable);
-        let reference = if owner { self.fresh_id() } else { 0 };
+        let reference = if owner { self.fresh_id() } else { self.lender(callable) };
         Held { what, maybe, reference, owner }
-    }
-
-    fn later(&mut self, wanted: &[Role]) -> Option<usize> {
-        let found: Vec<usize> =
-            (self.index + 1..self.roles.len()).filter(|at| wanted.contains(&self.roles[*at])).collect();
-        (!found.is_empty()).then(|| self.rng.pick(&found))
-    }
-
-    pub(super) fn call_subprog(&mut self) {
-        let Some(callee) = self.later(&[Role::WithStack, Role::WithNumbers]) else { return self.unary() };
-        if !self.take_fork() {
-            return self.unary();
-        }
-        match self.roles[callee] {
-            Role::WithStack => {
-                let first = self.buffer();
-                self.stack_address(Reg::R1, slot_offset(first));
-                self.number_argument(Reg::R2);
-            }
-            Role::Entry | Role::WithNumbers | Role::Callback => {
-                self.number_argument(Reg::R1);
-                self.number_argument(Reg::R2);
-            }
-        }
-        self.push_reference(Insn::Call { target: CallTarget::Subprog(0) }, callee);
-        self.after_call();
-        self.frame.set(Reg::R0, Held::number(u64::MAX));
-    }
-
-    /// Runs a callback that is given a buffer on this stack.
-    pub(super) fn run_callback(&mut self) {
-        let Some(callee) = self.later(&[Role::Callback]) else { return self.move_about() };
-        let Some(callable) = self.pick_callable(|callable| callback_of(callable).is_some()) else { return };
-        if !self.take_fork() {
-            return self.unary();
-        }
-        let first = self.buffer();
-        for (reg, arg) in Reg::ARGS.into_iter().zip(&callable.args) {
-            match &arg.kind {
-                ArgKind::Callback { .. } => {
-                    self.push_reference(Insn::LoadImm64 { dst: reg, imm: Imm64::Func(0) }, callee);
-                    self.frame.set(reg, Held::NOTHING);
-                }
-                ArgKind::Any if reg == Reg::R1 || reg == Reg::R4 => self.constant(reg, 0),
-                ArgKind::Any | ArgKind::Stack => self.stack_address(reg, slot_offset(first)),
-                _ => {
-                    let imm = if reg == Reg::R4 { 0 } else { self.rng.below(5).cast_signed() };
-                    self.constant(reg, imm);
-                }
-            }
-        }
-        self.push(Insn::Call { target: callable.target });
-        self.after_call();
-        let result = self.result(&callable, None, None);
-        self.frame.set(Reg::R0, result);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::ids::TypeRef;
 use crate::insn::{Reg, Size};
+use crate::proto::MemAccess;
 
 /// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,13 +20,15 @@ pub(super) enum What {
     /// A map's value; `offset` from its start.
     Value { map: usize, offset: i32 },
     /// Plain memory of so many bytes.
-    Memory { bytes: u32 },
+    Memory { bytes: u32, access: MemAccess },
     /// A host object.
     Object { ty: TypeRef },
     /// The packet; so many bytes are known to be there.
     Packet { room: u32 },
     /// The packet's end.
     PacketEnd,
+    /// The place of a caller's object of the host.
+    Lent { id: u32 },
 }
 
 /// Bytes of the buffer that subprograms and callbacks are given.
@@ -79,6 +82,15 @@ impl Held {
 /// Eight-byte slots of stack that programs use.
 pub(super) const SLOTS: usize = 10;
 
+/// Eight-byte slots below these, for objects of the host.
+pub(super) const OBJECT_SLOTS: usize = 6;
+
+/// The offset of object slot `slot` from the frame pointer; slot 0 is the lowest.
+pub(super) fn object_offset(slot: usize) -> i16 {
+    let below = i16::try_from(SLOTS + OBJECT_SLOTS - slot).unwrap_or(0);
+    -8 * below
+}
+
 /// A slot: a whole value, or bytes that were written one by one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Slot {
@@ -124,6 +136,15 @@ impl Frame {
     pub(super) fn update(&mut self, change: impl Fn(&mut Held)) {
         self.regs.iter_mut().for_each(&change);
         self.slots.iter_mut().for_each(|slot| change(&mut slot.whole));
+    }
+
+    /// What hangs on a reference is gone.
+    pub(super) fn end(&mut self, reference: u32) {
+        self.update(|held| {
+            if held.reference == reference {
+                *held = Held::NOTHING;
+            }
+        });
     }
 
     /// A store of a number to `size` bytes at `within` of a slot.

@@ -31,10 +31,24 @@ impl Body<'_> {
                         | What::Packet { .. }
                 )
         };
-        let Some(base) = self.find(follows) else { return self.stack_access() };
+        match self.find(follows) {
+            Some(base) => self.follow(base),
+            None => self.stack_access(),
+        }
+    }
+
+    /// Follows this pointer.
+    pub(super) fn follow(&mut self, base: Reg) {
         match self.frame.get(base).what {
             What::Buffer => self.access(base, 0, BUFFER, Use::Any),
-            What::Memory { bytes } => self.access(base, 0, bytes, Use::Any),
+            What::Memory { bytes, access } => {
+                let usage = match access {
+                    MemAccess::Read => Use::ReadOnly,
+                    MemAccess::ReadWrite => Use::Any,
+                    MemAccess::Write => Use::WriteOnly,
+                };
+                self.access(base, 0, bytes, usage);
+            }
             What::Packet { room } => {
                 let usage = if self.world.packet_writable { Use::NoAtomics } else { Use::ReadOnly };
                 self.access_fixed(base, 0, room, usage);
@@ -59,7 +73,12 @@ impl Body<'_> {
                     self.object_field(base, field.offset, field.gives);
                 }
             }
-            What::Nothing | What::Number { .. } | What::Context | What::Stack { .. } | What::PacketEnd => {}
+            What::Nothing
+            | What::Number { .. }
+            | What::Context
+            | What::Stack { .. }
+            | What::PacketEnd
+            | What::Lent { .. } => {}
         }
     }
 
@@ -308,7 +327,7 @@ impl Body<'_> {
             }
             ContextValue::PacketStart => return self.packet(base, field),
             ContextValue::PacketEnd => What::PacketEnd,
-            ContextValue::Memory { size, .. } => What::Memory { bytes: size },
+            ContextValue::Memory { size, access } => What::Memory { bytes: size, access },
             ContextValue::Object { ty, .. } => What::Object { ty },
             ContextValue::Record { .. } | ContextValue::PacketMeta => return,
         };
@@ -328,7 +347,7 @@ impl Body<'_> {
                 What::Object { ty }
             }
             ContextValue::Scalar { .. } => What::Number { max: u64::MAX, link: 0 },
-            ContextValue::Memory { size, .. } => What::Memory { bytes: size },
+            ContextValue::Memory { size, access } => What::Memory { bytes: size, access },
             ContextValue::Object { .. }
             | ContextValue::Record { .. }
             | ContextValue::PacketStart
