@@ -36,7 +36,7 @@ mod validate;
 mod write;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 pub use c_text::Offsets;
@@ -51,7 +51,7 @@ pub use types::{
     Param, Signedness, TagForm, Var, VarLinkage,
 };
 
-use crate::hashed::HashedMap;
+use crate::hashed::{HashedMap, Keyed};
 use crate::ids::BtfId;
 
 /// A BTF: types by id, with the ids of `base` in front (split BTF).
@@ -60,6 +60,8 @@ use crate::ids::BtfId;
 #[derive(Clone, Debug)]
 pub struct Btf {
     base: Option<Arc<Btf>>,
+    /// The first own id.
+    first: usize,
     types: Vec<BtfType>,
     /// By own index.
     chains: Vec<Chain>,
@@ -73,7 +75,7 @@ pub struct Btf {
 /// Own types by name: the newest id for each hash.
 #[derive(Clone, Debug, Default)]
 struct NameIndex {
-    hasher: RandomState,
+    hasher: Keyed,
     newest: HashedMap<u32>,
 }
 
@@ -117,6 +119,7 @@ impl Btf {
 
     fn empty(base: Option<Arc<Self>>) -> Self {
         Self {
+            first: base.as_ref().map_or(0, |base| base.len()),
             base,
             types: Vec::new(),
             chains: Vec::new(),
@@ -126,13 +129,9 @@ impl Btf {
         }
     }
 
-    fn first(&self) -> usize {
-        self.base.as_ref().map_or(0, |base| base.len())
-    }
-
     /// Number of ids, `void` and the base's included.
     pub fn len(&self) -> usize {
-        self.first() + self.types.len()
+        self.first + self.types.len()
     }
 
     /// Whether there is nothing but `void`.
@@ -147,20 +146,21 @@ impl Btf {
 
     /// The type with this id.
     pub fn get(&self, id: BtfId) -> Option<&BtfType> {
-        match id.index().checked_sub(self.first()) {
+        match id.index().checked_sub(self.first) {
             Some(own) => self.types.get(own),
             None => self.base.as_ref()?.get(id),
         }
     }
 
-    /// Makes room for so many more types.
-    pub fn reserve(&mut self, types: usize) {
+    /// Makes room for so many more types, of which so many have names that are looked up (tags have none).
+    pub fn reserve(&mut self, types: usize, named: usize) {
         self.types.reserve(types);
         self.chains.reserve(types);
+        self.names.newest.reserve(named);
     }
 
     fn chain(&self, id: u32) -> Option<&Chain> {
-        self.chains.get((id as usize).checked_sub(self.first())?)
+        self.chains.get((id as usize).checked_sub(self.first)?)
     }
 
     /// Own DECL_TAGs of `of`, newest first.
@@ -190,7 +190,7 @@ impl Btf {
 
     /// Makes a tag the newest on `of`; gives the one before it.
     fn hang(&mut self, of: BtfId, tag: u32) -> Option<u32> {
-        let first = self.first();
+        let first = self.first;
         match of.index().checked_sub(first).and_then(|own| self.chains.get_mut(own)) {
             Some(chain) => {
                 let older = std::mem::replace(&mut chain.newest_tag, tag);
@@ -204,7 +204,7 @@ impl Btf {
     ///
     /// Returns whether `id` was a FWD of this BTF (and not of its base) with the name of `ty`.
     pub fn define(&mut self, id: BtfId, ty: BtfType) -> bool {
-        let own = id.index().checked_sub(self.first());
+        let own = id.index().checked_sub(self.first);
         match own.and_then(|own| self.types.get_mut(own)) {
             Some(place @ BtfType::Fwd { .. }) if place.name() == ty.name() => {
                 *place = ty;
@@ -219,7 +219,7 @@ impl Btf {
     ///
     /// Returns whether `id` was a DATASEC of this BTF (and not of its base).
     pub fn complete_datasec(&mut self, id: BtfId, size: u32, vars: Vec<DatasecVar>) -> bool {
-        let own = id.index().checked_sub(self.first());
+        let own = id.index().checked_sub(self.first);
         match own.and_then(|own| self.types.get_mut(own)) {
             Some(BtfType::Datasec { size: old_size, vars: old_vars, .. }) => {
                 (*old_size, *old_vars) = (size, vars);

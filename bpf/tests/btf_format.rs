@@ -158,7 +158,7 @@ impl Generator {
             (13, ..) => BtfType::Fwd { name, kind: FwdKind::Union },
             (14, Some(&proto), _) => {
                 self.declared.push(id);
-                BtfType::Func(Func { name, proto, linkage: Linkage::Global })
+                BtfType::Func(Func { name: name.into(), proto, linkage: Linkage::Global })
             }
             (15, ..) => {
                 self.declared.push(id);

@@ -83,7 +83,7 @@ impl Kfuncs {
         caller: Caller<'_>,
     ) -> Result<&KfuncProto, Unavailable> {
         let func = btf.func(BtfId(id.0)).ok_or(Unavailable::Unknown)?;
-        let row = self.rows.get(&func.name).ok_or(Unavailable::WrongProgramKind)?;
+        let row = self.rows.get(func.name.as_str()).ok_or(Unavailable::WrongProgramKind)?;
         let granted = |hook: &String| hook == "common" || caller.hook.split(',').any(|own| own == hook);
         if !row.hooks.iter().any(granted) {
             return Err(Unavailable::WrongProgramKind);

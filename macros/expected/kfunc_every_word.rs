@@ -9,7 +9,7 @@ const _: () = {
     # [linkme (crate = __p :: linkme)]
     static __DECL: __p::Linked<__p::KfuncDecl> = __p::linked(&__p::kfunc2(
         unsafe { __p::words(__p::place!(), "flow_read", __p::Tie::NONE, 32) }
-            .said("Reads.", "use flow_get")
+            .said("doc:Reads.", "use flow_get")
             .callers(&["struct_ops", "tracing"], &[&READERS], &[allow]),
         (read, || &__DECL),
         __p::arg::<__p::In<&Flow>>("flow"),

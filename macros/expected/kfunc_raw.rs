@@ -8,7 +8,8 @@ const _: () = {
     #[__p::linkme::distributed_slice(__p::OPSWAP_KFUNCS)]
     # [linkme (crate = __p :: linkme)]
     static __DECL: __p::Linked<__p::KfuncDecl> = __p::linked(&__p::raw3(
-        unsafe { __p::words(__p::place!(), "flow_lookup", __p::Tie::NONE, 5) }.said("Looks a flow up.", ""),
+        unsafe { __p::words(__p::place!(), "flow_lookup", __p::Tie::NONE, 5) }
+            .said("doc:Looks a flow up.", ""),
         (|| flow_lookup, || &__DECL),
         __p::raw::<__p::RawIn<*const c_void>>("key"),
         __p::raw::<__p::RawIn<u32>>("key__sz"),

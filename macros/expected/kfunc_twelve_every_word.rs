@@ -22,7 +22,7 @@ const _: () = {
     # [linkme (crate = __p :: linkme)]
     static __DECL: __p::Linked<__p::KfuncDecl> = __p::linked(&__p::agree::release(__p::kfunc12(
         unsafe { __p::words(__p::place!(), "flow_replace", __p::Tie::NONE, 39) }
-            .said("Replaces a flow.", "use flow_swap")
+            .said("doc:Replaces a flow.", "use flow_swap")
             .callers(&["struct_ops", "tracing"], &[&WRITERS], &[allow]),
         (replace, || &__DECL),
         __p::arg::<__p::In<Option<KRef<Flow>>>>("congestion_flow"),

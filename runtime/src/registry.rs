@@ -12,11 +12,13 @@
 //! | `tables` | tables of operations: BTF and [`StructOpsProto`] |
 //! | `ops` | arguments of operations |
 //! | `available` | which programs may call a kfunc |
+//! | `composed` | texts of tags, each composed once |
 //! | `tags`, `interface` | contracts as BTF decl tags, and registries read from interface files |
 //! | `host` | the answers to the verifier and to the loader |
 //! | `near` | the most similar name |
 
 mod available;
+mod composed;
 mod contract;
 mod error;
 mod functions;
@@ -349,18 +351,29 @@ fn sorted_by_name<'r, D>(
     records: &'r [D],
     name: impl Fn(&D) -> (&'static str, Place),
 ) -> Result<Vec<&'r D>, RegistryError> {
-    let mut sorted: Vec<&D> = records.iter().collect();
-    sorted.sort_by_cached_key(|record| {
+    let whole = |record: &D| {
         let (name, place) = name(record);
-        (name, place.file, place.line, place.column)
-    });
-    for pair in sorted.windows(2) {
-        let ((first_name, first), (second_name, second)) = (name(pair[0]), name(pair[1]));
+        (name, place.tag, place.line, place.column)
+    };
+    // Most comparisons end at the first eight bytes, which lie here: the records themselves are all over the binary.
+    let mut sorted: Vec<(u64, &D)> =
+        records.iter().map(|record| (beginning(name(record).0), record)).collect();
+    sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| whole(a.1).cmp(&whole(b.1))));
+    for pair in sorted.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        let ((first_name, first), (second_name, second)) = (name(pair[0].1), name(pair[1].1));
         if first_name == second_name {
             return Err(RegistryError::Duplicate { what, name: first_name.to_owned(), first, second });
         }
     }
-    Ok(sorted)
+    Ok(sorted.into_iter().map(|(_, record)| record).collect())
+}
+
+/// The first eight bytes of a name as a number that sorts as they do; a shorter name ends in zeros.
+fn beginning(name: &str) -> u64 {
+    let mut first = [0; 8];
+    let len = name.len().min(first.len());
+    first[..len].copy_from_slice(&name.as_bytes()[..len]);
+    u64::from_be_bytes(first)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn under_names(kfuncs: &[KfuncDecl], names: usize) -> Vec<KfuncDecl> {
     let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
     let copy = |(kfunc, at): (&KfuncDecl, usize)| {
         let name = leak(format!("{}_{at}", kfunc.name));
-        KfuncDecl { name, doc: leak(format!("{} {at}", kfunc.doc)), ..*kfunc }
+        KfuncDecl { name, doc_tag: leak(format!("{} {at}", kfunc.doc_tag)), ..*kfunc }
     };
     let mut all: Vec<KfuncDecl> =
         (0..names).flat_map(|at| kfuncs.iter().map(move |kfunc| (kfunc, at))).map(copy).collect();

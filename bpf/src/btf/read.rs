@@ -284,7 +284,7 @@ fn read_body(
                 2 => Linkage::Extern,
                 _ => return Err(body.error(format!("FUNC `{name}`: unknown linkage {vlen}"))),
             },
-            name,
+            name: name.into(),
             proto: to,
         }),
         KindNumber::FuncProto => BtfType::FuncProto {

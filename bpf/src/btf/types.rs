@@ -96,7 +96,7 @@ pub struct Param {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Func {
     /// Name.
-    pub name: String,
+    pub name: Text,
     /// Its FUNC_PROTO.
     pub proto: BtfId,
     /// Linkage.

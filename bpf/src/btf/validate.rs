@@ -26,7 +26,7 @@ impl Btf {
     }
 
     fn own_ids(&self) -> impl Iterator<Item = BtfId> + use<> {
-        (self.first()..self.len()).filter_map(|at| u32::try_from(at).ok().map(BtfId))
+        (self.first..self.len()).filter_map(|at| u32::try_from(at).ok().map(BtfId))
     }
 
     fn type_error(&self, id: BtfId, reason: String) -> BtfError {
@@ -137,7 +137,7 @@ impl Btf {
             let mut below = 0;
             let mut at = start;
             while let Some(next) = self.get(at).and_then(BtfType::made_of) {
-                let Some(own) = at.index().checked_sub(self.first()) else { break };
+                let Some(own) = at.index().checked_sub(self.first) else { break };
                 if depth[own] != 0 {
                     below = depth[own];
                     break;
@@ -169,7 +169,7 @@ impl Btf {
         let mut height = vec![0u8; self.types.len()];
         let mut path: Vec<Visit> = Vec::new();
         for start in self.own_ids() {
-            let own = start.index() - self.first();
+            let own = start.index() - self.first;
             if height[own] != 0 || self.members(start).is_none() {
                 continue;
             }
@@ -181,7 +181,7 @@ impl Btf {
                 let id = visit.id;
                 let Some(member) = self.members(id).and_then(|members| members.get(visit.next)) else {
                     let done = visit.below + 1;
-                    height[id.index() - self.first()] = done;
+                    height[id.index() - self.first] = done;
                     path.pop();
                     if let Some(parent) = path.last_mut() {
                         parent.below = parent.below.max(done);
@@ -196,7 +196,7 @@ impl Btf {
                 if self.members(inner).is_none() {
                     continue;
                 }
-                let Some(own) = inner.index().checked_sub(self.first()) else { continue };
+                let Some(own) = inner.index().checked_sub(self.first) else { continue };
                 match height[own] {
                     0 if full => {
                         return Err(self.type_error(start, too_deep()));

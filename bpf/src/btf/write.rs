@@ -56,7 +56,7 @@ impl Btf {
         for (index, ty) in self.types.iter().enumerate().skip(unwritten) {
             let offset = encoder.types.len();
             encoder.record(ty).map_err(|reason| BtfError::Type {
-                id: BtfId(u32::try_from(self.first() + index).unwrap_or(u32::MAX)),
+                id: BtfId(u32::try_from(self.first + index).unwrap_or(u32::MAX)),
                 kind: ty.kind_word(),
                 name: ty.name().unwrap_or_default().into(),
                 offset,
@@ -71,7 +71,7 @@ impl Btf {
 
     /// Byte offset of a record in the type section as it would be written; for error messages.
     pub(super) fn record_offset(&self, id: BtfId) -> usize {
-        let own = id.index().saturating_sub(self.first());
+        let own = id.index().saturating_sub(self.first);
         self.types.iter().take(own).map(record_len).sum()
     }
 }

@@ -97,6 +97,8 @@ fn words(kfunc: &Kfunc) -> TokenStream {
     };
     let mut words = quote!(unsafe { __p::words(__p::place!(), #name, __p::Tie::#tie, #flags) });
     if !doc.is_empty() || !deprecated.is_empty() {
+        // As the registry says it in BTF: composed here, once.
+        let doc = if doc.is_empty() { String::new() } else { format!("doc:{doc}") };
         words.extend(quote!(.said(#doc, #deprecated)));
     }
     if !programs.is_empty() || !sets.is_empty() || filter.is_some() {

@@ -4,7 +4,7 @@
 //! same of the result. Names do not count. Types count by key, so equal prototypes in different crates have equal hashes.
 
 use super::shape::{ArgShape, RetShape};
-use super::type_expr::TypeExpr;
+use super::type_expr::{StepKind, TypeExpr};
 
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
@@ -26,7 +26,8 @@ const fn expr(mut hash: u64, ty: &TypeExpr) -> u64 {
     while at < steps.len() {
         let step = &steps[at];
         hash = word(hash, step.kind as u64 | (step.int as u64) << 8 | (step.count as u64) << 16);
-        hash = word(hash, step.key.0);
+        let names = matches!(step.kind, StepKind::Named | StepKind::Opaque);
+        hash = word(hash, if names { ty.key().0 } else { 0 });
         at += 1;
     }
     hash

@@ -4,7 +4,7 @@
 pub const MAGIC: u32 = u32::from_le_bytes(*b"OSWP");
 
 /// Version of the records' layout.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Which record this is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,17 +68,25 @@ impl DeclHeader {
 pub struct Place {
     /// `module_path!()`.
     pub module: &'static str,
-    /// `file!()`.
-    pub file: &'static str,
+    /// `at:FILE:LINE` with `file!()` and `line!()`: the text that says it in BTF, so that nobody has to compose it.
+    pub tag: &'static str,
     /// `line!()`, from 1.
     pub line: u32,
     /// `column!()`, from 1.
     pub column: u32,
 }
 
+impl Place {
+    /// `file!()`.
+    pub fn file(&self) -> &'static str {
+        let place = self.tag.strip_prefix("at:").unwrap_or(self.tag);
+        place.rsplit_once(':').map_or(place, |(file, _)| file)
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+        write!(f, "{}:{}:{}", self.file(), self.line, self.column)
     }
 }
 
@@ -89,7 +97,12 @@ macro_rules! __place {
     () => {
         $crate::__private::Place {
             module: $crate::__private::core::module_path!(),
-            file: $crate::__private::core::file!(),
+            tag: $crate::__private::core::concat!(
+                "at:",
+                $crate::__private::core::file!(),
+                ":",
+                $crate::__private::core::line!()
+            ),
             line: $crate::__private::core::line!(),
             column: $crate::__private::core::column!(),
         }

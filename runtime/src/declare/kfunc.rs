@@ -61,8 +61,8 @@ pub struct KfuncDecl {
     pub place: Place,
     /// Name that programs link against.
     pub name: &'static str,
-    /// Doc comment, lines joined with `\n`; may be empty.
-    pub doc: &'static str,
+    /// `doc:` and the doc comment, lines joined with `\n`, as BTF has it; empty without one.
+    pub doc_tag: &'static str,
     /// Flag words as written, with the kernel's bits ([`opswap_bpf::KfuncFlags`]).
     pub flags: u32,
     /// Where a returned pointer was borrowed from.
@@ -84,6 +84,11 @@ pub struct KfuncDecl {
 }
 
 impl KfuncDecl {
+    /// Doc comment, lines joined with `\n`; may be empty.
+    pub fn doc(&self) -> &'static str {
+        self.doc_tag.strip_prefix("doc:").unwrap_or_default()
+    }
+
     /// A kfunc that any program may call. [`done`](KfuncDraft::done) completes it.
     pub const fn draft(
         place: Place,
@@ -95,7 +100,7 @@ impl KfuncDecl {
             header: DeclHeader::new(DeclKind::Kfunc, size_of::<Self>()),
             place,
             name,
-            doc: "",
+            doc_tag: "",
             flags: 0,
             tie,
             args,
@@ -114,10 +119,10 @@ impl KfuncDecl {
 pub struct KfuncDraft(KfuncDecl);
 
 impl KfuncDraft {
-    /// With a doc comment.
+    /// With a doc comment, `doc:` in front of it.
     #[must_use]
-    pub const fn doc(mut self, doc: &'static str) -> Self {
-        self.0.doc = doc;
+    pub const fn doc_tag(mut self, doc_tag: &'static str) -> Self {
+        self.0.doc_tag = doc_tag;
         self
     }
 

@@ -85,8 +85,6 @@ pub struct Step {
     pub int: IntForm,
     /// Bytes or elements.
     pub count: u32,
-    /// For [`StepKind::Named`].
-    pub key: TypeKey,
 }
 
 /// Most steps of a type.
@@ -98,9 +96,11 @@ const STEPS: usize = 6;
 pub struct TypeExpr {
     len: u32,
     steps: [Step; STEPS],
+    /// INVARIANT 1: only the last step names a type, this one; 0 where it names none.
+    key: TypeKey,
 }
 
-const NO_STEP: Step = Step { kind: StepKind::Void, int: IntForm::Unsigned, count: 0, key: TypeKey(0) };
+const NO_STEP: Step = Step { kind: StepKind::Void, int: IntForm::Unsigned, count: 0 };
 
 impl TypeExpr {
     /// `void`.
@@ -109,12 +109,12 @@ impl TypeExpr {
     const fn single(step: Step) -> Self {
         let mut steps = [NO_STEP; STEPS];
         steps[0] = step;
-        Self { len: 1, steps }
+        Self { len: 1, steps, key: TypeKey(0) }
     }
 
     /// A number.
     pub const fn int(bytes: u32, int: IntForm) -> Self {
-        Self::single(Step { kind: StepKind::Int, int, count: bytes, key: TypeKey(0) })
+        Self::single(Step { kind: StepKind::Int, int, count: bytes })
     }
 
     /// A floating-point number.
@@ -124,7 +124,7 @@ impl TypeExpr {
 
     /// A declared type.
     pub const fn named(key: TypeKey) -> Self {
-        Self::single(Step { kind: StepKind::Named, key, ..NO_STEP })
+        Self { key, ..Self::single(Step { kind: StepKind::Named, ..NO_STEP }) }
     }
 
     /// One of the kernel's types.
@@ -162,20 +162,27 @@ impl TypeExpr {
             steps[at + 1] = self.steps[at];
             at += 1;
         }
-        Self { len: self.len + 1, steps }
+        Self { len: self.len + 1, steps, key: self.key }
     }
 
     /// Where the number of steps lies in a record on disk.
     pub(crate) const LEN_OFFSET: usize = std::mem::offset_of!(Self, len);
     /// Where the steps lie in a record on disk.
     pub(crate) const STEPS_OFFSET: usize = std::mem::offset_of!(Self, steps);
+    /// Where the key lies in a record on disk.
+    pub(crate) const KEY_OFFSET: usize = std::mem::offset_of!(Self, key);
 
-    /// A type of these steps, outermost first; `None` when there are none or too many.
-    pub(crate) fn from_steps(given: &[Step]) -> Option<Self> {
+    /// A type of these steps, outermost first, the last of which may name a type; `None` when there are none or too many.
+    pub(crate) fn from_steps(given: &[Step], key: TypeKey) -> Option<Self> {
         let mut steps = [NO_STEP; STEPS];
         steps.get_mut(..given.len())?.copy_from_slice(given);
         let len = u32::try_from(given.len()).ok().filter(|len| *len != 0)?;
-        Some(Self { len, steps })
+        Some(Self { len, steps, key })
+    }
+
+    /// The type that the last step names, if it is [`StepKind::Named`] or [`StepKind::Opaque`].
+    pub const fn key(&self) -> TypeKey {
+        self.key
     }
 
     /// The steps, outermost first.

@@ -24,8 +24,8 @@ fn text(given: &str) -> &'static str {
 }
 
 fn place(given: Place) -> Place {
-    let Place { module, file, line, column } = given;
-    Place { module: text(module), file: text(file), line, column }
+    let Place { module, tag, line, column } = given;
+    Place { module: text(module), tag: text(tag), line, column }
 }
 
 fn kfunc(given: &KfuncDecl) -> KfuncDecl {
@@ -33,7 +33,7 @@ fn kfunc(given: &KfuncDecl) -> KfuncDecl {
         header,
         place: at,
         name,
-        doc,
+        doc_tag,
         flags,
         tie,
         args,
@@ -48,7 +48,7 @@ fn kfunc(given: &KfuncDecl) -> KfuncDecl {
         header,
         place: place(at),
         name: text(name),
-        doc: text(doc),
+        doc_tag: text(doc_tag),
         flags,
         tie,
         args: all(args, arg),

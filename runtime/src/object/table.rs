@@ -143,7 +143,7 @@ pub(super) fn accept<T: StructOps>(object: &Loaded, image: &Arc<Image>) -> Resul
     if object.policy.application.origin() == Origin::Elsewhere {
         return Err(TableError::NotLinked { ty: T::DECL.name.to_owned() });
     }
-    let declared = DeclaredAt { file: Text::fixed(T::DECL.place.file), line: T::DECL.place.line };
+    let declared = DeclaredAt { file: Text::fixed(T::DECL.place.file()), line: T::DECL.place.line };
     if image.proto.declared_at.as_ref() != Some(&declared) {
         // A table of that name in another module.
         return Err(TableError::NotLinked { ty: T::DECL.name.to_owned() });

@@ -14,7 +14,7 @@ pub struct Words {
     name: &'static str,
     tie: Tie,
     flags: u32,
-    doc: &'static str,
+    doc_tag: &'static str,
     deprecated: &'static str,
     programs: &'static [&'static str],
     sets: &'static [&'static SetDecl],
@@ -26,14 +26,14 @@ pub struct Words {
 /// # Safety
 /// They are used in the record of one function. The flags agree with its signature, and its result borrows from what the tie says.
 pub const unsafe fn words(place: Place, name: &'static str, tie: Tie, flags: u32) -> Words {
-    Words { place, name, tie, flags, doc: "", deprecated: "", programs: &[], sets: &[], filter: None }
+    Words { place, name, tie, flags, doc_tag: "", deprecated: "", programs: &[], sets: &[], filter: None }
 }
 
 impl Words {
-    /// With a doc comment, and a reason not to use it any more.
+    /// With a doc comment (`doc:` in front of it), and a reason not to use it any more.
     #[must_use]
-    pub const fn said(self, doc: &'static str, deprecated: &'static str) -> Self {
-        Self { doc, deprecated, ..self }
+    pub const fn said(self, doc_tag: &'static str, deprecated: &'static str) -> Self {
+        Self { doc_tag, deprecated, ..self }
     }
 
     /// For these kinds of programs, in these sets, and for whom the filter lets through, if there is one.
@@ -59,7 +59,7 @@ impl Words {
 
     pub(super) const fn draft(&self, args: &'static [ArgDecl], ret: RetShape, shim: ShimAddr) -> KfuncDraft {
         let draft = KfuncDecl::draft(self.place, self.name, args, (ret, self.tie, shim))
-            .doc(self.doc)
+            .doc_tag(self.doc_tag)
             .flags(self.flags)
             .sets(self.programs, self.sets)
             .deprecated(self.deprecated);

@@ -48,10 +48,14 @@ pub(super) enum Filtered {
     Yes,
 }
 
-/// Which programs may call a kfunc: those that any of the lists names and that the kfunc's own condition lets through.
+/// Which programs may call a kfunc; `None` for all, as most have it.
 #[derive(Clone, Debug)]
-pub(super) struct Availability {
-    /// None: all programs.
+pub(super) struct Availability(Option<Box<Limits>>);
+
+/// Those that any of the lists names and that the kfunc's own condition lets through.
+#[derive(Clone, Debug)]
+struct Limits {
+    /// Empty: all programs.
     lists: Vec<List>,
     condition: Condition,
 }
@@ -59,6 +63,10 @@ pub(super) struct Availability {
 impl Availability {
     /// As declared: by the kfunc itself, and by the sets it is in, `registered` ones as well. Without any, every program may call it.
     pub(super) fn of(decl: &KfuncDecl, registered: &[&RegisteredSet]) -> Self {
+        let limited = !decl.sets.is_empty() || !decl.programs.is_empty() || decl.filter.is_some();
+        if !limited && registered.is_empty() {
+            return Self(None);
+        }
         let owned = |programs: &[&'static str]| programs.iter().copied().map(Text::fixed).collect();
         let mut lists: Vec<List> = decl
             .sets
@@ -77,7 +85,7 @@ impl Availability {
         if !decl.programs.is_empty() {
             lists.push(List { set: None, programs: owned(decl.programs), filter: Condition::None });
         }
-        Self { lists, condition: Condition::of(decl.filter) }
+        Self(Some(Box::new(Limits { lists, condition: Condition::of(decl.filter) })))
     }
 
     /// As an interface file says it.
@@ -94,21 +102,25 @@ impl Availability {
         let sets = words(sets);
         let lists =
             if sets.is_empty() { vec![list(None)] } else { sets.into_iter().map(Some).map(list).collect() };
-        Self { lists, condition }
+        Self(Some(Box::new(Limits { lists, condition })))
+    }
+
+    fn lists(&self) -> &[List] {
+        self.0.as_ref().map_or(&[], |limits| &limits.lists)
     }
 
     /// Names of the sets.
     pub(super) fn sets(&self) -> Vec<&str> {
-        self.lists.iter().filter_map(|list| list.set.as_deref()).collect()
+        self.lists().iter().filter_map(|list| list.set.as_deref()).collect()
     }
 
     /// The kinds of programs that may call it, as far as lists say; `None` for all.
     pub(super) fn programs(&self) -> Option<Vec<&str>> {
-        if self.lists.is_empty() || self.lists.iter().any(|list| list.programs.is_empty()) {
+        let lists = self.lists();
+        if lists.is_empty() || lists.iter().any(|list| list.programs.is_empty()) {
             return None;
         }
-        let mut words: Vec<&str> =
-            self.lists.iter().flat_map(|list| &list.programs).map(Text::as_str).collect();
+        let mut words: Vec<&str> = lists.iter().flat_map(|list| &list.programs).map(Text::as_str).collect();
         words.sort_unstable();
         words.dedup();
         Some(words)
@@ -117,6 +129,7 @@ impl Availability {
     /// The tags from which [`Availability::from_tags`] reads it back.
     pub(super) fn tags(&self) -> Vec<String> {
         let mut tags = Vec::new();
+        let Some(limits) = &self.0 else { return tags };
         if let Some(words) = self.programs() {
             tags.push(format!("kfunc:programs={}", words.join(",")));
         }
@@ -124,7 +137,7 @@ impl Availability {
         if !sets.is_empty() {
             tags.push(format!("kfunc:sets={}", sets.join(",")));
         }
-        let conditions = self.lists.iter().map(|list| list.filter).chain([self.condition]);
+        let conditions = limits.lists.iter().map(|list| list.filter).chain([limits.condition]);
         if conditions.into_iter().any(|condition| !matches!(condition, Condition::None)) {
             tags.push("kfunc:filtered".to_owned());
         }
@@ -133,12 +146,13 @@ impl Availability {
 
     /// Whether programs of this kind may call the kfunc.
     pub(super) fn allows(&self, kind: &ProgramKind, kfunc: &str) -> bool {
-        let listed = self.lists.is_empty()
-            || self.lists.iter().any(|list| {
+        let Some(limits) = &self.0 else { return true };
+        let listed = limits.lists.is_empty()
+            || limits.lists.iter().any(|list| {
                 let named = list.programs.is_empty() || list.programs.iter().any(|word| names(word, kind));
                 named && list.filter.allows(kind, kfunc)
             });
-        listed && self.condition.allows(kind, kfunc)
+        listed && limits.condition.allows(kind, kfunc)
     }
 }
 

@@ -71,13 +71,17 @@ pub(super) struct Signature<'s> {
 impl Signature<'_> {
     /// All arguments by register.
     pub(super) fn lower(&self, types: &mut Types) -> Result<Lowered, RegistryError> {
-        let registers = self.args.iter().map(|arg| usize::from(arg.shape.regs)).sum();
-        let mut lowered =
-            Lowered { args: Vec::with_capacity(registers), params: Vec::with_capacity(registers) };
-        for arg in self.args {
-            self.arg(arg, types, &mut lowered)?;
-        }
+        let mut lowered = Lowered::default();
+        self.lower_into(types, &mut lowered)?;
         Ok(lowered)
+    }
+
+    /// The same, where there is room already.
+    pub(super) fn lower_into(&self, types: &mut Types, lowered: &mut Lowered) -> Result<(), RegistryError> {
+        let registers = self.args.iter().map(|arg| usize::from(arg.shape.regs)).sum();
+        lowered.args.reserve_exact(registers);
+        lowered.params.reserve(registers);
+        self.args.iter().try_for_each(|arg| self.arg(arg, types, lowered))
     }
 
     /// The register of the Rust argument with this index.
@@ -154,7 +158,7 @@ impl Signature<'_> {
             SizeDecl::Constant => (SizeRule::Constant, "__szk"),
         };
         let proto = ArgProto {
-            name: ["size of ", arg.name].concat().into(),
+            name: types.size_name(arg.name),
             kind: ArgKind::Size { rule },
             null: Nullness::NonNull,
         };

@@ -1,7 +1,6 @@
 //! kfuncs: their FUNC in BTF with the tags that Linux and the interface file use, and their contract.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use opswap_bpf::btf::{BtfType, Func};
@@ -49,12 +48,19 @@ pub(super) fn lower(
         }
     }
     let registered = |decl: &KfuncDecl| sets.get(decl.name).map_or(&[][..], Vec::as_slice);
-    let from = kfuncs.len();
     kfuncs.reserve(records.len());
-    for decl in records {
-        kfuncs.push(kfunc(decl, &part.owner, registered(decl), types)?);
+    let mut destructors = HashMap::new();
+    let mut lowered = Lowered::default();
+    for &decl in records {
+        let kfunc = kfunc(decl, (&part.owner, registered(decl)), types, &mut lowered)?;
+        if let Some(ty) = destroys(&kfunc.proto)
+            && let Some(other) = destructors.insert(ty.id, decl)
+        {
+            return Err(second_destructor(decl, other, types.name(ty.id)));
+        }
+        kfuncs.push(kfunc);
     }
-    check_destructors(records, &kfuncs[from..], types)
+    Ok(())
 }
 
 /// The type that a destructor destroys.
@@ -66,54 +72,45 @@ pub(super) fn destroys(kfunc: &KfuncProto) -> Option<TypeRef> {
 }
 
 /// One destructor for a type, as the kernel has it.
-fn check_destructors(records: &[&KfuncDecl], kfuncs: &[Kfunc], types: &Types) -> Result<(), RegistryError> {
-    let mut first: HashMap<BtfId, &KfuncDecl> = HashMap::new();
-    for (decl, kfunc) in records.iter().zip(kfuncs) {
-        let Some(ty) = destroys(&kfunc.proto) else { continue };
-        if let Some(other) = first.insert(ty.id, decl) {
-            let problem = format!(
-                "destroys a `{}`, and so does `{}` at {}: a type has one destructor",
-                types.name(ty.id),
-                other.name,
-                other.place
-            );
-            return Err(User { name: decl.name, place: decl.place }.signature(problem));
-        }
-    }
-    Ok(())
+fn second_destructor(decl: &KfuncDecl, first: &KfuncDecl, ty: &str) -> RegistryError {
+    let (name, place) = (first.name, first.place);
+    User { name: decl.name, place: decl.place }
+        .signature(format!("destroys a `{ty}`, and so does `{name}` at {place}: a type has one destructor"))
 }
 
 pub(super) fn declared_at(place: Place) -> DeclaredAt {
-    DeclaredAt { file: Text::fixed(place.file), line: place.line }
+    DeclaredAt { file: Text::fixed(place.file()), line: place.line }
 }
 
+/// One kfunc. `lowered` lends its room.
 fn kfunc(
     decl: &KfuncDecl,
-    owner: &Owner,
-    registered: &[&RegisteredSet],
+    (owner, registered): (&Owner, &[&RegisteredSet]),
     types: &mut Types,
+    lowered: &mut Lowered,
 ) -> Result<Kfunc, RegistryError> {
     let user = User { name: decl.name, place: decl.place };
     check_version(decl.header.is_current(), user)?;
     let written = KfuncFlags::from_bits_truncate(decl.flags);
     let signature = Signature { args: decl.args, flags: written, user };
-    let lowered = signature.lower(types)?;
+    lowered.params.clear();
+    signature.lower_into(types, lowered)?;
     let registers = lowered.args.len();
     if registers > MAX_REGISTERS {
         let problem = format!("takes {registers} registers; a call has {MAX_REGISTERS} (memory takes two)");
         return Err(user.signature(problem));
     }
     let (ret, ret_type) = signature.ret(&decl.ret, decl.tie, types)?;
-    let Lowered { args, params } = lowered;
+    let args = std::mem::take(&mut lowered.args);
     check_iterator(decl, &args, &ret, types).map_err(|problem| user.signature(problem))?;
     let mut flags = written | implied(&args, &ret);
     if decl.ret.form == RetForm::Object && decl.ret.trust == TrustDecl::Rcu {
         flags |= KfuncFlags::RCU_PROTECTED;
     }
 
-    let proto = types.prototype(ret_type, &params);
+    let proto = types.prototype(ret_type, &lowered.params);
     let func =
-        types.push(BtfType::Func(Func { name: decl.name.to_owned(), proto, linkage: Linkage::Global }));
+        types.push(BtfType::Func(Func { name: Text::fixed(decl.name), proto, linkage: Linkage::Global }));
     types.tag(func, None, Text::fixed("bpf_kfunc"));
     for (_, tag) in FLAG_TAGS.iter().filter(|(flag, _)| flags.contains(*flag)) {
         types.tag(func, None, Text::fixed(tag));
@@ -124,13 +121,11 @@ fn kfunc(
     }
     types.tag_signature(func, &args, &ret);
     tag_place(func, decl.place, types);
-    for (word, text) in [("deprecated:", decl.deprecated), ("doc:", decl.doc)] {
-        if !text.is_empty() {
-            types.tag_text(func, |tag| {
-                tag.push_str(word);
-                tag.push_str(text);
-            });
-        }
+    if !decl.deprecated.is_empty() {
+        types.tag(func, None, ["deprecated:", decl.deprecated].concat());
+    }
+    if !decl.doc_tag.is_empty() {
+        types.tag(func, None, Text::fixed(decl.doc_tag));
     }
     Ok(Kfunc {
         proto: Arc::new(KfuncProto {
@@ -142,7 +137,7 @@ fn kfunc(
             intrinsic: None,
             declared_at: Some(declared_at(decl.place)),
         }),
-        doc: Text::fixed(decl.doc),
+        doc: Text::fixed(decl.doc()),
         deprecated: Text::fixed(decl.deprecated),
         addr: Some(CodeAddr(decl.shim.addr())),
         available,
@@ -188,12 +183,7 @@ fn check_iterator(decl: &KfuncDecl, args: &[ArgProto], ret: &RetProto, types: &T
 
 /// Where the declaration stands.
 pub(super) fn tag_place(of: BtfId, place: Place, types: &mut Types) {
-    types.tag_text(of, |text| {
-        text.push_str("at:");
-        text.push_str(place.file);
-        // Writing to a string does not fail.
-        let _ = write!(text, ":{}", place.line);
-    });
+    types.tag(of, None, Text::fixed(place.tag));
 }
 
 /// The flags that a signature says by itself.

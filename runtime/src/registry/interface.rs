@@ -92,7 +92,7 @@ impl Registry {
             {
                 let kfunc = kfunc(&btf, &tags, id, &func.name);
                 kfuncs.push(kfunc.map_err(|problem| InterfaceError {
-                    name: func.name.clone(),
+                    name: func.name.to_string(),
                     id,
                     problem,
                 })?);

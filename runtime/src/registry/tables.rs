@@ -97,7 +97,8 @@ fn operation(
     let signature = Signature { args: member.args, flags: KfuncFlags::empty(), user };
     let (ret, ret_type) = signature.ret(&member.ret, Tie::NONE, types)?;
     let proto = types.intern(BtfType::FuncProto { ret: ret_type, params: lowered.params });
-    let stub = Func { name: format!("{}__{}", table.name, member.name), proto, linkage: Linkage::Global };
+    let stub =
+        Func { name: format!("{}__{}", table.name, member.name).into(), proto, linkage: Linkage::Global };
     let stub = types.push(BtfType::Func(stub));
     for (at, text) in lowered.tags.into_iter().enumerate() {
         types.tag(stub, Some(at), text);

@@ -22,8 +22,11 @@ const FLOW: TypeKey = TypeKey::of("app::Flow");
 const PEER: TypeKey = TypeKey::of("app::Peer");
 const U32: TypeExpr = TypeExpr::int(4, IntForm::Unsigned);
 
-const fn place(line: u32) -> Place {
-    Place { module: "app", file: "src/app.rs", line, column: 1 }
+/// A macro, because the tag is a constant with the number in it.
+macro_rules! place {
+    ($line:literal) => {
+        Place { module: "app", tag: concat!("at:src/app.rs:", $line), line: $line, column: 1 }
+    };
 }
 
 const fn member(name: &'static str, offset: u32, size: u32, ty: TypeExpr, access: AccessDecl) -> MemberDecl {
@@ -52,7 +55,7 @@ const FLOW_MEMBERS: &[MemberDecl] = &[
 const fn structure(key: TypeKey, name: &'static str, size: u32, members: &'static [MemberDecl]) -> TypeDecl {
     TypeDecl {
         header: DeclHeader::new(DeclKind::Type, size_of::<TypeDecl>()),
-        place: place(1),
+        place: place!(1),
         key,
         name,
         doc: "",
@@ -76,9 +79,9 @@ extern "C" fn shim() {}
 fn kfunc(name: &'static str, args: &'static [ArgDecl], ret: RetShape, tie: Tie) -> KfuncDecl {
     KfuncDecl {
         header: DeclHeader::new(DeclKind::Kfunc, size_of::<KfuncDecl>()),
-        place: place(10),
+        place: place!(10),
         name,
-        doc: "",
+        doc_tag: "",
         flags: 0,
         tie,
         args,
@@ -127,7 +130,7 @@ fn peer_kfuncs() -> [KfuncDecl; 3] {
 
 const OPS: [StructOpsDecl; 1] = [StructOpsDecl {
     header: DeclHeader::new(DeclKind::StructOps, size_of::<StructOpsDecl>()),
-    place: place(20),
+    place: place!(20),
     key: TypeKey::of("app::Ops"),
     name: "cong_ops",
     doc: "congestion control",
@@ -253,7 +256,7 @@ fn fields_have_policies() {
 #[test]
 fn duplicates_name_both_places() {
     let [first, ..] = peer_kfuncs();
-    let second = KfuncDecl { place: place(99), ..first };
+    let second = KfuncDecl { place: place!(99), ..first };
     let error = registry(&[second, first]).expect_err("two of one name").to_string();
     assert!(error.contains("`peer_release`: one at src/app.rs:10:1, one at src/app.rs:99:1"), "{error}");
 }

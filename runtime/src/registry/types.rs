@@ -4,19 +4,19 @@
 //! (numbers, pointers, arrays, prototypes) follows in order of first use, each once.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use opswap_bpf::btf::{
     ArrayType, BtfType, Enum64Value, EnumValue, FwdKind, IntEncoding, IntType, Member, Signedness, TypeClass,
 };
-use opswap_bpf::hashed::HashedMap;
+use opswap_bpf::hashed::{HashedMap, Keyed};
 use opswap_bpf::proto::{ArgKind, ArgProto, FieldAccess, FieldPolicy, Nullness, PointerPolicy, RetProto};
 use opswap_bpf::{Btf, BtfId, Text};
 
+use super::composed::Composed;
 use super::contract::CParam;
 use super::error::RegistryError;
 use super::sorted_by_name;
-use super::tags::{arg_tag, ret_tag};
 use crate::declare::{
     AccessDecl, IntForm, KernelLayout as Layout, KernelType, MemberDecl, NullDecl, Place, PointerDecl, Step,
     StepKind, TypeDecl, TypeExpr, TypeForm, TypeKey,
@@ -31,21 +31,21 @@ const TYPES_OF_A_FUNCTION: usize = 10;
 /// BTF in the making.
 #[derive(Default)]
 pub(super) struct Types {
-    declared: HashMap<TypeKey, (BtfId, TypeDecl)>,
+    declared: HashMap<TypeKey, (BtfId, TypeDecl), Keyed>,
     names: HashMap<&'static str, Place>,
     btf: Btf,
     /// Types that stand once, by the hash of what they are. Two types of one hash would both be pushed each time, which does no harm.
     interned: HashedMap<BtfId>,
-    hasher: RandomState,
+    hasher: Keyed,
     /// The few numbers that there are, and pointers by what they point to (void: none yet): asked for with every parameter.
     ints: Vec<((u32, IntForm), BtfId)>,
     pointers: Vec<BtfId>,
-    /// Tags of arguments and results, in the same way.
-    arg_tags: HashedMap<(ArgKind, Nullness, Option<Text>)>,
-    ret_tags: HashedMap<(RetProto, Option<Text>)>,
+    /// Tags of arguments and results that were composed before.
+    arg_tags: Composed<(ArgKind, Nullness)>,
+    ret_tags: Composed<RetProto>,
+    /// What memory's size is called, by the memory's name.
+    size_names: HashMap<&'static str, Text, Keyed>,
     policies: HashMap<BtfId, Vec<FieldPolicy>>,
-    /// Room for a text in the making.
-    scratch: String,
 }
 
 /// The declaration that is being lowered, for messages.
@@ -118,7 +118,7 @@ impl Types {
 
     /// Makes room for the types of so many functions: their own, and what is said of them.
     pub(super) fn expect(&mut self, functions: usize) {
-        self.btf.reserve(functions.saturating_mul(TYPES_OF_A_FUNCTION));
+        self.btf.reserve(functions.saturating_mul(TYPES_OF_A_FUNCTION), functions);
     }
 
     /// The finished BTF, and the policies of its structs by member.
@@ -159,7 +159,9 @@ impl Types {
         let mut hasher = self.hasher.build_hasher();
         ret.hash(&mut hasher);
         for param in params {
-            (param.name.len(), param.name, param.suffix, param.ty).hash(&mut hasher);
+            hasher.write(param.name.as_bytes());
+            hasher.write(param.suffix.as_bytes());
+            param.ty.hash(&mut hasher);
         }
         let hash = hasher.finish();
         if let Some(&id) = self.interned.get(&hash)
@@ -185,57 +187,34 @@ impl Types {
         self.push(BtfType::decl_tag(text, of, component));
     }
 
-    /// Tags a declaration with a text that `write` writes.
-    pub(super) fn tag_text(&mut self, of: BtfId, write: impl FnOnce(&mut String)) {
-        let mut text = std::mem::take(&mut self.scratch);
-        text.clear();
-        write(&mut text);
-        self.tag(of, None, text.as_str());
-        self.scratch = text;
-    }
-
     /// What C cannot say about arguments and result, as tags of a function. Many functions share a text.
     pub(super) fn tag_signature(&mut self, func: BtfId, args: &[ArgProto], ret: &RetProto) {
         for (at, arg) in args.iter().enumerate() {
-            let hash = self.hasher.hash_one((&arg.kind, arg.null));
-            let known =
-                self.arg_tags.get(&hash).filter(|(kind, null, _)| (kind, *null) == (&arg.kind, arg.null));
-            let text = match known {
-                Some((_, _, text)) => text.clone(),
-                None => {
-                    let text = arg_tag(arg).map(Text::from);
-                    self.arg_tags.insert(hash, (arg.kind.clone(), arg.null, text.clone()));
-                    text
-                }
-            };
-            if let Some(text) = text {
+            if let Some(text) = self.arg_tags.text(arg, self.hasher) {
                 self.tag(func, Some(at), text);
             }
         }
-        let hash = self.hasher.hash_one(ret);
-        let text = match self.ret_tags.get(&hash).filter(|(known, _)| known == ret) {
-            Some((_, text)) => text.clone(),
-            None => {
-                let text = ret_tag(ret).map(Text::from);
-                self.ret_tags.insert(hash, (ret.clone(), text.clone()));
-                text
-            }
-        };
-        if let Some(text) = text {
+        if let Some(text) = self.ret_tags.text(ret, self.hasher) {
             self.tag(func, None, text);
         }
+    }
+
+    /// What the size of the memory `name` is called.
+    pub(super) fn size_name(&mut self, name: &'static str) -> Text {
+        let text = || Text::from(["size of ", name].concat());
+        self.size_names.entry(name).or_insert_with(text).clone()
     }
 
     /// The id of a type expression.
     pub(super) fn expr(&mut self, expr: &TypeExpr, user: User) -> Result<BtfId, RegistryError> {
         let mut id = BtfId(0);
         for step in expr.steps().iter().rev() {
-            id = self.step(step, id, user)?;
+            id = self.step(step, expr.key(), id, user)?;
         }
         Ok(id)
     }
 
-    fn step(&mut self, step: &Step, inner: BtfId, user: User) -> Result<BtfId, RegistryError> {
+    fn step(&mut self, step: &Step, key: TypeKey, inner: BtfId, user: User) -> Result<BtfId, RegistryError> {
         Ok(match step.kind {
             StepKind::Void => BtfId(0),
             StepKind::Int => self.int(step.count, step.int),
@@ -249,16 +228,14 @@ impl Types {
                 let index = self.int(4, IntForm::Unsigned);
                 self.intern(BtfType::Array(ArrayType { element: inner, index, count: step.count }))
             }
-            StepKind::Named => self.declared.get(&step.key).map(|(id, _)| *id).ok_or_else(|| {
+            StepKind::Named => self.declared.get(&key).map(|(id, _)| *id).ok_or_else(|| {
                 RegistryError::UnknownType { used_in: user.name.to_owned(), place: user.place }
             })?,
             StepKind::Kernel => self.kernel(step.count, user)?,
-            StepKind::Opaque => match self.declared.get(&step.key) {
+            StepKind::Opaque => match self.declared.get(&key) {
                 Some((id, _)) => *id,
-                None => self.intern(BtfType::Fwd {
-                    name: format!("opaque_{:016x}", step.key.0),
-                    kind: FwdKind::Struct,
-                }),
+                None => self
+                    .intern(BtfType::Fwd { name: format!("opaque_{:016x}", key.0), kind: FwdKind::Struct }),
             },
         })
     }

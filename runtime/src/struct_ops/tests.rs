@@ -20,7 +20,7 @@ use super::image::Image;
 use super::pin::PinGuard;
 use super::table::{Refusal, StructOps, StructOpsType, TableView};
 use super::{Link, PinnedTable, Prepared, Slot};
-use crate::declare::{DeclHeader, DeclKind, Linked, Place, StructOpsDecl, TypeKey};
+use crate::declare::{DeclHeader, DeclKind, Linked, StructOpsDecl, TypeKey};
 use crate::enter::EntryAddr;
 use crate::loader::LinkKind;
 use crate::program::ProgramCore;
@@ -120,7 +120,7 @@ static DECL: Linked<StructOpsDecl> = unsafe { Linked::new(TABLE) };
 
 const TABLE: StructOpsDecl = StructOpsDecl {
     header: DeclHeader::new(DeclKind::StructOps, size_of::<StructOpsDecl>()),
-    place: Place { module: module_path!(), file: file!(), line: line!(), column: 1 },
+    place: crate::__place!(),
     key: TypeKey(1),
     name: "test_ops",
     doc: "",

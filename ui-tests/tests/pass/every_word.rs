@@ -23,7 +23,7 @@ fn add(a: u32, b: u32) -> u32 {
 
 fn main() {
     let kfunc = opswap::registry::OPSWAP_KFUNCS.iter().find(|kfunc| kfunc.name == "flow_window").unwrap();
-    assert_eq!(kfunc.doc, "Two lines\nof comment.");
+    assert_eq!(kfunc.doc(), "Two lines\nof comment.");
     assert_eq!(kfunc.flags, 1 << 4 | 1 << 5 | 1 << 6 | 1 << 12 | 1 << 18);
     assert_eq!(kfunc.programs, ["struct_ops", "tracing"]);
     assert_eq!(kfunc.deprecated, "read the field");

@@ -132,7 +132,7 @@ impl<'i, 'a> Reader<'i, 'a> {
     fn place(&mut self, at: At) -> Read<Place> {
         Ok(Place {
             module: self.text(at.field(offset_of!(Place, module)))?,
-            file: self.text(at.field(offset_of!(Place, file)))?,
+            tag: self.text(at.field(offset_of!(Place, tag)))?,
             line: self.u32(at.field(offset_of!(Place, line)))?,
             column: self.u32(at.field(offset_of!(Place, column)))?,
         })
@@ -172,10 +172,10 @@ impl<'i, 'a> Reader<'i, 'a> {
                 kind: pick(kind, self.byte(kind)?, &KINDS, "a step of a type")?,
                 int: self.int_form(step.field(offset_of!(Step, int)))?,
                 count: self.u32(step.field(offset_of!(Step, count)))?,
-                key: TypeKey(self.word(step.field(offset_of!(Step, key)))?),
             });
         }
-        TypeExpr::from_steps(&steps).ok_or(at.damaged("a type of 1 to 6 steps"))
+        let key = TypeKey(self.word(at.field(TypeExpr::KEY_OFFSET))?);
+        TypeExpr::from_steps(&steps, key).ok_or(at.damaged("a type of 1 to 6 steps"))
     }
 
     fn arg_shape(&mut self, at: At) -> Read<ArgShape> {
@@ -275,7 +275,7 @@ impl<'i, 'a> Reader<'i, 'a> {
         let header = self.header(at, DeclKind::Kfunc, size_of::<KfuncDecl>())?;
         let place = self.place(at.field(offset_of!(KfuncDecl, place)))?;
         let name = self.text(at.field(offset_of!(KfuncDecl, name)))?;
-        let doc = self.text(at.field(offset_of!(KfuncDecl, doc)))?;
+        let doc_tag = self.text(at.field(offset_of!(KfuncDecl, doc_tag)))?;
         let args = self.slice(at.field(offset_of!(KfuncDecl, args)), Self::arg)?;
         let ret = self.ret_shape(at.field(offset_of!(KfuncDecl, ret)))?;
         let tie = Tie(self.byte(at.field(offset_of!(KfuncDecl, tie)))?);
@@ -284,7 +284,8 @@ impl<'i, 'a> Reader<'i, 'a> {
             let set = reader.set(target)?;
             Ok(&*Box::leak(Box::new(set)))
         })?;
-        let mut decl = KfuncDecl::draft(place, name, args, (ret, tie, ShimAddr::NONE)).doc(doc).done();
+        let mut decl =
+            KfuncDecl::draft(place, name, args, (ret, tie, ShimAddr::NONE)).doc_tag(doc_tag).done();
         decl.header = header;
         decl.flags = self.u32(at.field(offset_of!(KfuncDecl, flags)))?;
         decl.programs = self.slice(at.field(offset_of!(KfuncDecl, programs)), Self::text)?;
