@@ -38,7 +38,8 @@ use proc_macro::TokenStream;
 ///
 /// Words: `acquire release ret_null kptr_get trusted_args sleepable destructive rcu iter_new iter_next iter_destroy rcu_protected
 /// fastcall spinlock_safe perfmon implicit_args dtor`, then `name = "…"`, `set = path`, `programs(struct_ops, tracing, …)`, `filter =
-/// path`, `deprecated = "…"`, `crate = path`. `dtor` makes it the destructor of its only parameter's type.
+/// path`, `deprecated = "…"`, `crate = path`. `dtor` makes it the destructor of its only parameter's type, `dtor = T` (an
+/// `unsafe fn` that takes a `*mut c_void`) that of `T`.
 #[proc_macro_attribute]
 pub fn kfunc(args: TokenStream, item: TokenStream) -> TokenStream {
     kfunc::expand(args.into(), item.into()).into()

@@ -4,7 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Ident, LitStr, Path, Token, parenthesized};
+use syn::{Ident, LitStr, Path, Token, Type, parenthesized};
 
 use crate::errors::Errors;
 
@@ -68,6 +68,17 @@ impl Word {
             Value::Is(_) | Value::List(_) => {
                 Err(syn::Error::new_spanned(&self.name, format!("`{}` takes no value", self.name)))
             }
+        }
+    }
+
+    /// The type of `word = T`, or nothing behind the word.
+    pub(crate) fn optional_type(&self) -> syn::Result<Option<Type>> {
+        let expected =
+            || syn::Error::new_spanned(&self.name, format!("write `{0}`, or `{0} = some::Type`", self.name));
+        match &self.value {
+            Value::None => Ok(None),
+            Value::Is(tokens) => syn::parse2(tokens.clone()).map(Some).map_err(|_| expected()),
+            Value::List(_) => Err(expected()),
         }
     }
 

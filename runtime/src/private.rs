@@ -45,7 +45,7 @@ pub use describe::{
     op_ret_shape, plain, rcu_member, repr_of, stubbed,
 };
 pub use op::call;
-pub use parts::{Fixed, In, RawCaller, RawIn, RawOut, Tied, arg, raw, raw_ret, ret, words};
+pub use parts::{Fixed, In, RawCaller, RawErased, RawIn, RawOut, Tied, arg, raw, raw_ret, ret, words};
 pub use raw::{raw0, raw1, raw2, raw3, raw4, raw5, raw6, raw7, raw8, raw9, raw10, raw11, raw12};
 pub use shim::{
     kfunc0, kfunc1, kfunc2, kfunc3, kfunc4, kfunc5, kfunc6, kfunc7, kfunc8, kfunc9, kfunc10, kfunc11,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use opswap_bpf::proto::ContextLayout;
 use opswap_bpf::{EntryProto, ProgramKind};
-use opswap_jit::Executable;
+use opswap_jit::{CodeAddr, Executable};
 use opswap_verifier::VerifiedProgram;
 use opswap_verifier::verified::Stats;
 
+use crate::declare::TypeKey;
 use crate::enter::{self, Entry, EntryAddr};
 use crate::error::RunError;
 use crate::interpret;
@@ -70,6 +71,11 @@ impl ProgramCore {
 
     pub(crate) fn log(&self, line: &str) {
         self.logger.log(line);
+    }
+
+    /// The shim that takes back what a raw kfunc handed out.
+    pub(crate) fn raw_destructor(&self, ty: TypeKey) -> Option<CodeAddr> {
+        self.compiled()?.application.raw_destructor(ty)
     }
 
     /// Entry of the compiled code.

@@ -9,6 +9,7 @@
 //! | `types` | declared types as BTF, and what programs may do with their fields |
 //! | `contract` | arguments and results of declarations as contracts |
 //! | `functions` | kfuncs: BTF and [`KfuncProto`] |
+//! | `raw_ownership` | who takes back what raw kfuncs hand out |
 //! | `tables` | tables of operations: BTF and [`StructOpsProto`] |
 //! | `ops` | arguments of operations |
 //! | `available` | which programs may call a kfunc |
@@ -26,6 +27,7 @@ mod host;
 mod interface;
 pub(crate) mod near;
 mod ops;
+mod raw_ownership;
 mod tables;
 mod tags;
 mod types;
@@ -40,11 +42,12 @@ use opswap_bpf::proto::{FieldPolicy, KfuncProto, MemAccess, StructOpsProto};
 use opswap_bpf::{Btf, BtfId, KfuncId, OpIdx, Text, TypeRef};
 use opswap_jit::CodeAddr;
 
-use crate::declare::{DiskRecords, KfuncDecl, Linked, Place, StructOpsDecl, TypeDecl};
+use crate::declare::{DiskRecords, KfuncDecl, Linked, Place, StructOpsDecl, TypeDecl, TypeKey};
 use crate::initcall::{self, RegisteredSet};
 use crate::module::loaded::{self, Loaded, Owner};
 
 use available::Availability;
+use raw_ownership::{Destructors, RawOwnership};
 
 /// Every `#[kfunc]` of the program.
 #[doc(hidden)]
@@ -168,6 +171,8 @@ pub struct Registry {
     origin: Origin,
     /// Ids at which each module's own types end; the first entry is the application.
     ends: Vec<usize>,
+    /// INVARIANT 3: the shims of raw destructors of this program, by the type that they destroy; empty unless it can be called.
+    destructors: Destructors,
 }
 
 /// Declarations of one origin.
@@ -212,6 +217,7 @@ impl Registry {
     pub fn new(records: Records<'_>) -> Result<Self, RegistryError> {
         let mut registry = Self::of_parts([Part { owner: Owner::default(), records, sets: &[] }])?;
         registry.kfuncs.iter_mut().for_each(|kfunc| kfunc.addr = None);
+        registry.destructors.clear();
         Ok(registry)
     }
 
@@ -222,11 +228,12 @@ impl Registry {
         let mut declared = (Declared::new("kfunc"), Declared::new("struct_ops"));
         let (mut kfuncs, mut tables) = (Vec::new(), Vec::new());
         let mut ends = Vec::new();
+        let mut raw = RawOwnership::default();
         for part in parts {
             types.declare(part.records.types)?;
             types.expect(part.records.kfuncs.len());
             let own = declared.0.add(part.records.kfuncs, |decl| (decl.name, decl.place))?;
-            functions::lower(own, &part, &mut types, &mut kfuncs)?;
+            functions::lower(own, &part, &mut types, &mut kfuncs, &mut raw)?;
             let own = declared.1.add(part.records.tables, |decl| (decl.name, decl.place))?;
             tables.extend(tables::lower(own, &part.owner, &mut types)?);
             ends.push(types.len());
@@ -237,7 +244,16 @@ impl Registry {
             tables.sort_by(|a: &Table, b| a.proto.name.cmp(&b.proto.name));
         }
         let (btf, policies) = types.finish();
-        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere, ends })
+        let destructors = raw.finish()?;
+        Ok(Self {
+            btf: Arc::new(btf),
+            kfuncs,
+            tables,
+            policies,
+            origin: Origin::Elsewhere,
+            ends,
+            destructors,
+        })
     }
 
     /// The types of the first module, continuing those of the application.
@@ -292,6 +308,11 @@ impl Registry {
     pub fn destructor(&self, ty: TypeRef) -> Option<KfuncId> {
         let at = self.kfuncs.iter().position(|kfunc| functions::destroys(&kfunc.proto) == Some(ty))?;
         u32::try_from(at).ok().map(KfuncId)
+    }
+
+    /// The shim that takes back what a raw kfunc handed out, where a run ends early.
+    pub(crate) fn raw_destructor(&self, ty: TypeKey) -> Option<CodeAddr> {
+        self.destructors.get(&ty).copied()
     }
 
     /// What compiled code calls; `None` for unknown ids and for a registry that was read from a file.

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use opswap_jit::RunHeader;
 
+use crate::declare::TypeKey;
 use crate::error::RunError;
 use crate::program::ProgramCore;
 
@@ -25,8 +26,16 @@ pub(crate) type Release = unsafe fn(object: usize);
 struct Owned {
     /// What the program holds: the object's address.
     object: usize,
+    back: Back,
+}
+
+/// How a reference is given back.
+#[derive(Clone, Copy, Debug)]
+enum Back {
     /// INVARIANT 2: may be called exactly once with `object`.
-    release: Release,
+    Drop(Release),
+    /// INVARIANT 3: a raw kfunc handed `object` out as a reference to a value of this type, which the type's raw destructor takes.
+    Destructor(TypeKey),
 }
 
 /// An argument with a value that its Rust type does not have (a forged `bool` or enum).
@@ -200,8 +209,19 @@ impl<'p> Run<'p> {
     /// `release(object)` must be sound exactly once, on this thread, at any time before the run ends or the entry is taken out
     /// with [`Run::disown`].
     pub(crate) unsafe fn own(&self, object: usize, release: Release) {
+        self.enter(Owned { object, back: Back::Drop(release) });
+    }
+
+    /// Enters into the ledger that the program now owns `object`, which a raw kfunc handed out.
+    ///
+    /// # Safety
+    /// `object` is a reference to a value of this type that any raw function which takes one may take, on this thread, once.
+    pub(crate) unsafe fn own_raw(&self, object: usize, ty: TypeKey) {
+        self.enter(Owned { object, back: Back::Destructor(ty) });
+    }
+
+    fn enter(&self, entry: Owned) {
         let at = self.len.get();
-        let entry = Owned { object, release };
         match self.inline.get(at as usize) {
             Some(cell) => cell.set(MaybeUninit::new(entry)),
             None => self.with_rare(|rare| rare.spilled.push(entry)),
@@ -210,9 +230,18 @@ impl<'p> Run<'p> {
     }
 
     /// Takes the newest entry of `object` out of the ledger: its reference was consumed, or moves to the caller.
-    /// `false` when the program owns no such reference.
+    /// `false` when the program owns no such reference, or has it from a raw kfunc: that is no `KRef`.
     pub(crate) fn disown(&self, object: usize) -> bool {
-        let Some(found) = (0..self.len.get()).rev().find(|&at| self.entry(at).object == object) else {
+        self.take_out(|entry| entry.object == object && matches!(entry.back, Back::Drop(_)))
+    }
+
+    /// The same for a raw function, which takes what raw kfuncs handed out, and `KRef`s as the addresses that they are.
+    pub(crate) fn disown_raw(&self, object: usize) -> bool {
+        self.take_out(|entry| entry.object == object)
+    }
+
+    fn take_out(&self, is: impl Fn(&Owned) -> bool) -> bool {
+        let Some(found) = (0..self.len.get()).rev().find(|&at| is(&self.entry(at))) else {
             return false;
         };
         for at in found + 1..self.len.get() {
@@ -260,7 +289,14 @@ impl<'p> Run<'p> {
     }
 
     fn release_all(&self) {
-        while let Some(Owned { object, release }) = self.pop() {
+        while let Some(Owned { object, back }) = self.pop() {
+            let release = match back {
+                Back::Drop(release) => release,
+                Back::Destructor(ty) => {
+                    self.destroy(object, ty);
+                    continue;
+                }
+            };
             // A destructor is the host's code and may panic; the rest of the ledger is released all the same.
             let released = catch_unwind(AssertUnwindSafe(|| {
                 // SAFETY: INVARIANT 2, and the entry has just left the ledger, so this is the one call.
@@ -270,6 +306,31 @@ impl<'p> Run<'p> {
                 self.abort(RunError::DestructorPanicked { message: panic_message(payload) });
             }
         }
+    }
+}
+
+/// A shim with registers alone.
+type Shim = unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64;
+
+impl Run<'_> {
+    /// Gives what a raw kfunc handed out to the type's destructor. A panic there ends in the run's fault, as in any kfunc.
+    fn destroy(&self, object: usize, ty: TypeKey) {
+        let Some(code) = self.program.raw_destructor(ty) else {
+            // The registry refuses raw kfuncs that hand out what nobody takes back.
+            let message = "a raw kfunc handed out what has no destructor: it leaks".to_owned();
+            return self.abort(RunError::DestructorPanicked { message });
+        };
+        // SAFETY: an address in code, of a shim that takes registers alone (INVARIANT 3 of the registry).
+        let shim =
+            unsafe { std::mem::transmute::<*const (), Shim>(std::ptr::with_exposed_provenance(code.0)) };
+        let left = self.len.get();
+        // The shim takes the entry out itself, as for any program that calls it.
+        self.enter(Owned { object, back: Back::Destructor(ty) });
+        // SAFETY: by INVARIANT 3 the object is a reference that this destructor takes, and the entry that stood for it is gone after
+        // the call; `self` is alive, and a shim lets nothing unwind.
+        unsafe { shim(object as u64, 0, 0, 0, 0, self.as_header()) };
+        debug_assert_eq!(self.len.get(), left, "a raw shim takes what it is given out of the ledger");
+        self.len.set(self.len.get().min(left));
     }
 }
 

@@ -18,6 +18,7 @@ use opswap_jit::CodeAddr;
 use opswap_verifier::host::Unavailable;
 use opswap_verifier::{Host, Limits};
 
+use crate::declare::TypeKey;
 use crate::error::LoadError;
 use crate::helpers;
 use crate::kernel;
@@ -55,6 +56,11 @@ pub(crate) trait Application: Host + Resolve + fmt::Debug + Send + Sync {
     fn kfunc_owner(&self, id: KfuncId) -> Owner;
     /// Whose the table is.
     fn table_owner(&self, name: &str) -> Owner;
+    /// The shim that takes back what a raw kfunc handed out: it takes one register.
+    fn raw_destructor(&self, ty: TypeKey) -> Option<CodeAddr> {
+        let _ = ty;
+        None
+    }
 }
 
 /// Whose helpers programs call.
@@ -113,6 +119,10 @@ impl Application for Registry {
     fn table_owner(&self, name: &str) -> Owner {
         let table = self.tables().iter().find(|table| table.proto.name == name);
         table.map(|table| table.owner().clone()).unwrap_or_default()
+    }
+
+    fn raw_destructor(&self, ty: TypeKey) -> Option<CodeAddr> {
+        self.raw_destructor(ty)
     }
 }
 

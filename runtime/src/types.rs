@@ -73,6 +73,7 @@ pub use op::{OpArg, OpArgs, OpRet};
 pub use out::Out;
 pub use pod::Pod;
 pub use pointee::{Pointee, PointeeMut};
+pub(crate) use raw::Erased;
 pub(crate) use raw::RawGiven;
 pub(crate) use raw::{RawShape, raw_args, raw_ret};
 pub use raw::{RawTyped, RawValue};

@@ -20,6 +20,33 @@ pub unsafe fn bpf_kfunc_call_test_mem_len_pass1(mem: *mut c_void, mem__sz: i32) 
     let _ = (mem, mem__sz);
 }
 
+/// Takes memory of which nothing tells the size: the kernel refuses every call, and so does opswap.
+///
+/// # Safety
+/// Reads and writes nothing.
+#[kfunc(set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_mem_len_fail1(mem: *mut c_void, len: i32) {
+    let _ = (mem, len);
+}
+
+/// Would hand memory out that the program owns: no memory is, so every call is refused.
+///
+/// # Safety
+/// `p` is the object.
+#[kfunc(acquire, ret_null, set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_test_acq_rdonly_mem(p: *mut ProgTestRefKfunc, rdonly_buf_size: i32) -> *mut i32 {
+    numbers(p, rdonly_buf_size)
+}
+
+/// Would take such memory back: every call is refused.
+///
+/// # Safety
+/// Reads and writes nothing.
+#[kfunc(release, set = bpf_testmod_check_kfunc_ids)]
+pub unsafe fn bpf_kfunc_call_int_mem_release(p: *mut i32) {
+    let _ = p;
+}
+
 /// The object's first numbers.
 fn numbers(p: *mut ProgTestRefKfunc, bytes: i32) -> *mut i32 {
     let first_two = 2 * size_of::<i32>();

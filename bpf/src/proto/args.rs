@@ -270,6 +270,8 @@ pub enum ArgKind {
         /// Must it be initialised?
         init: MemInit,
     },
+    /// A pointer to memory of which nothing tells the size (a raw `void *`): no call can pass one.
+    Unsized,
     /// Byte count of the memory argument in front of it.
     Size {
         /// What it may be.

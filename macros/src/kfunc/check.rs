@@ -47,6 +47,8 @@ pub(crate) struct Kfunc {
     pub(crate) name: String,
     pub(crate) doc: String,
     pub(crate) flags: Vec<(Ident, &'static Flag)>,
+    /// What a destructor destroys that takes a `*mut c_void`.
+    pub(crate) destroys: Option<Type>,
     pub(crate) args: Vec<Arg>,
     pub(crate) ret: Type,
     pub(crate) tie: Tie,
@@ -81,6 +83,12 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Kfunc {
         errors.at(hidden, "a kfunc's result is a type with a name: programs cannot hold an `impl Trait`");
     }
     destructor(&input, &args, &ret, errors);
+    if let (Mode::Safe, Some(ty)) = (mode, &input.destroys) {
+        errors.at(
+            ty,
+            "`dtor = T` stands on an `unsafe fn` that takes a `*mut c_void`: a safe destructor takes a `KRef<T>`, which says what it destroys",
+        );
+    }
     let sig = &input.function.sig;
     Kfunc {
         mode,
@@ -101,6 +109,7 @@ pub(crate) fn check(input: Input, errors: &mut Errors) -> Kfunc {
             .cloned()
             .collect(),
         flags: input.flags,
+        destroys: input.destroys,
         sets: input.sets,
         filter: input.filter,
     }

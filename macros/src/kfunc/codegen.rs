@@ -16,7 +16,7 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
     let (import, register) = (kfunc.paths.import(), paths::register("OPSWAP_KFUNCS"));
     let ident = &kfunc.ident;
     let (words, ret) = (words(kfunc), ret(kfunc));
-    let args = kfunc.args.iter().map(|arg| parameter(kfunc.mode, arg));
+    let args = kfunc.args.iter().map(|arg| parameter(kfunc, arg));
     // An `unsafe fn` is no `Fn`: a closure gives it.
     let (make, function) = match kfunc.mode {
         Mode::Safe => (format_ident!("kfunc{}", kfunc.args.len()), quote!(#ident)),
@@ -35,15 +35,18 @@ pub(crate) fn codegen(kfunc: &Kfunc) -> TokenStream {
 }
 
 /// A parameter. Its type stands in a projection, so that a mistake in it is reported once.
-fn parameter(mode: Mode, arg: &Arg) -> TokenStream {
+fn parameter(kfunc: &Kfunc, arg: &Arg) -> TokenStream {
     let name = arg.name.unraw().to_string();
-    match mode {
+    match kfunc.mode {
         Mode::Safe => {
             let ty = signature::erased(&arg.ty);
             quote_spanned!(ty.span()=> __p::arg::<__p::In<#ty>>(#name))
         }
         Mode::Raw => {
             let ty = &arg.ty;
+            if let Some(destroys) = &kfunc.destroys {
+                return quote_spanned!(ty.span()=> __p::raw::<__p::RawErased<#ty, #destroys>>(#name));
+            }
             // As with the kernel's other suffixes: a name that is nothing else has none.
             let from =
                 if name.len() > CALLER.len() && name.ends_with(CALLER) { "RawCaller" } else { "RawIn" };

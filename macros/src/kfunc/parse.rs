@@ -1,7 +1,7 @@
 //! What was written: the words of the attribute and the function, spans intact.
 
 use proc_macro2::TokenStream;
-use syn::{Ident, ItemFn, LitStr, Path};
+use syn::{Ident, ItemFn, LitStr, Path, Type};
 
 use super::flags::{FLAGS, Flag, VALUED};
 use crate::errors::Errors;
@@ -12,6 +12,8 @@ use crate::words::{self, Word};
 pub(crate) struct Input {
     /// Flag words, each once.
     pub(crate) flags: Vec<(Ident, &'static Flag)>,
+    /// The type in `dtor = T`.
+    pub(crate) destroys: Option<Type>,
     /// `name = "…"`.
     pub(crate) name: Option<LitStr>,
     /// `set = path`, any number of times.
@@ -35,6 +37,7 @@ pub(crate) fn parse(args: TokenStream, item: TokenStream, errors: &mut Errors) -
         .map_err(|error| syn::Error::new(error.span(), "`#[kfunc]` stands on a function with a body"));
     let mut input = Input {
         flags: Vec::new(),
+        destroys: None,
         name: None,
         sets: Vec::new(),
         programs: None,
@@ -62,7 +65,11 @@ fn take(input: &mut Input, word: &Word, errors: &mut Errors) -> syn::Result<()> 
         "crate" => words::once(&mut input.krate, name, word.path()?, errors),
         _ => match FLAGS.iter().find(|flag| flag.word == text) {
             Some(flag) => {
-                word.flag()?;
+                if text == "dtor" {
+                    input.destroys = word.optional_type()?;
+                } else {
+                    word.flag()?;
+                }
                 if input.flags.iter().any(|(_, other)| other.word == text) {
                     errors.at(name, format!("`{text}` is given twice"));
                 } else {

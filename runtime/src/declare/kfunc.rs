@@ -1,5 +1,7 @@
 //! [`KfuncDecl`]: the record of one `#[kfunc]`.
 
+use opswap_bpf::KfuncFlags;
+
 use super::header::{DeclHeader, DeclKind, Place};
 use super::linked::Linked;
 use super::set::{Filter, SetDecl};
@@ -84,6 +86,11 @@ pub struct KfuncDecl {
 }
 
 impl KfuncDecl {
+    /// Whether it is a type's destructor.
+    pub(crate) fn is_destructor(&self) -> bool {
+        KfuncFlags::from_bits_retain(self.flags).contains(KfuncFlags::DTOR)
+    }
+
     /// Doc comment, lines joined with `\n`; may be empty.
     pub fn doc(&self) -> &'static str {
         self.doc_tag.strip_prefix("doc:").unwrap_or_default()

@@ -48,6 +48,12 @@ pub enum ArgForm {
     Caller = 19,
     /// A struct of `bytes` bytes by value (operations only).
     Value = 20,
+    /// A reference to a `ty` that a raw function takes.
+    RawOwned = 21,
+    /// The same, and C sees a `void *`: destructors, as the kernel has them.
+    RawErased = 22,
+    /// A raw pointer to memory of which nothing tells the size: no call can pass one.
+    Unsized = 23,
 }
 
 /// What a pointer to a host object must be.
@@ -183,6 +189,8 @@ pub enum TrustDecl {
     Rcu = 2,
     /// Unknown: checked reads only (raw mode).
     Untrusted = 3,
+    /// The program, as [`TrustDecl::Owned`], from a raw function: a run that ends early gives it to the type's raw destructor.
+    Handed = 4,
 }
 
 /// What a type means as a result.

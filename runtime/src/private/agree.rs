@@ -95,7 +95,7 @@ rules! {
         |args| first(args, ArgForm::Iter) && matches!(args[0].shape.mem, MemRule::ReadWrite);
     dtor "dtor" on the parameters, "the reference that it destroys, `KRef<T>`, as its only parameter",
         |args| args.len() == 1 && owned(&args[0].shape);
-    raw_dtor "dtor" on the parameters, "a pointer to the type that it destroys, `*mut T`, as its only parameter",
+    raw_dtor "dtor" on the parameters, "a pointer to the type that it destroys, `*mut T`, as its only parameter (`dtor = T` with a `*mut c_void`)",
         |args| args.len() == 1 && owned(&args[0].shape);
     implicit_args "implicit_args" on the parameters, "a parameter that the runtime fills in, such as `&CallSite`",
         |args| any(args, ArgForm::Implicit, None);
@@ -141,7 +141,7 @@ const fn any_pointer(args: &[ArgDecl]) -> bool {
 
 /// A reference that is taken, and is there.
 const fn owned(shape: &ArgShape) -> bool {
-    matches!(shape.form, ArgForm::Object)
+    matches!(shape.form, ArgForm::Object | ArgForm::RawOwned | ArgForm::RawErased)
         && matches!(shape.demand, DemandDecl::Owned)
         && matches!(shape.null, NullDecl::NonNull)
 }

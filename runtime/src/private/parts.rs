@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::agree;
 use crate::declare::{ArgDecl, Filter, KfuncDecl, KfuncDraft, Place, RetShape, SetDecl, ShimAddr, Tie};
-use crate::types::{Carried, RawTyped, RawValue, RetFamily, Returned};
+use crate::types::{Carried, Erased, RawTyped, RawValue, RetFamily, Returned};
 
 /// All of a record that is no type.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +100,9 @@ pub type RawIn<T> = <T as RawTyped>::Arg;
 
 /// The carrier of a raw parameter that the runtime fills in.
 pub type RawCaller<T> = <T as RawTyped>::Caller;
+
+/// A raw `*mut c_void` that points to a `T`.
+pub type RawErased<V, T> = <V as Erased<T>>::Arg;
 
 /// A raw result.
 pub type RawOut<T> = <T as RawTyped>::Value;

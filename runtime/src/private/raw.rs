@@ -5,9 +5,9 @@
 use opswap_jit::RunHeader;
 
 use super::parts::{RawArg, RawRet, Words};
-use super::shim::{Erased, KfuncName, Narrow, Signature, Wide, item};
-use crate::declare::ShimAddr;
-use crate::run::{self, Run};
+use super::shim::{Declared, Erased, Narrow, Signature, Wide, item};
+use crate::declare::{ArgForm, KfuncDecl, NullDecl, RetForm, ShimAddr, TrustDecl};
+use crate::run::{self, BadArgument, Run};
 use crate::types::{RawGiven, RawValue, raw_args, raw_ret};
 
 macro_rules! raws {
@@ -22,13 +22,13 @@ macro_rules! raws {
             _ret: RawRet<R>,
         ) -> Signature<$count>
         where
-            K: KfuncName,
+            K: Declared,
             F: Fn() -> unsafe fn($($arg::Value),*) -> R + Copy + 'static,
             $($arg: RawGiven,)*
             R: RawValue,
         {
             let (names, flags) = ([$($value.name()),*], words.flags());
-            let (args, len) = raw_args([$($arg::Value::RAW),*], &names, flags);
+            let (args, len) = raw_args([$($arg::RAW),*], &names, flags);
             let shim = if $count <= 5 {
                 // SAFETY: only the type is erased; the JIT calls it with its own again.
                 unsafe { std::mem::transmute::<Narrow, Erased>($narrow::<K, F, $($arg,)* R>) }
@@ -40,7 +40,7 @@ macro_rules! raws {
         }
 
         unsafe extern "C" fn $narrow<
-            K: KfuncName, F: Fn() -> unsafe fn($($arg::Value),*) -> R + Copy, $($arg: RawGiven,)* R: RawValue
+            K: Declared, F: Fn() -> unsafe fn($($arg::Value),*) -> R + Copy, $($arg: RawGiven,)* R: RawValue
         >(
             r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
         ) -> u64 {
@@ -49,7 +49,7 @@ macro_rules! raws {
         }
 
         unsafe extern "C" fn $wide<
-            K: KfuncName, F: Fn() -> unsafe fn($($arg::Value),*) -> R + Copy, $($arg: RawGiven,)* R: RawValue
+            K: Declared, F: Fn() -> unsafe fn($($arg::Value),*) -> R + Copy, $($arg: RawGiven,)* R: RawValue
         >(
             r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, run: *mut RunHeader,
             s6: u64, s7: u64, s8: u64, s9: u64, s10: u64, s11: u64, s12: u64,
@@ -64,13 +64,46 @@ macro_rules! raws {
         // SAFETY: and one of `K`.
         let names = unsafe { item::<$K>() };
         let body = |_run: &Run<'_>| {
-            let kfunc = kfunc();
+            let (kfunc, decl) = (kfunc(), names.decl());
+            take(decl, &$regs, _run)?;
             // SAFETY: the verifier proved what the declaration, made of the same types and names, demands.
-            Ok(unsafe { kfunc($($arg::given($regs[$index], _run)),*) }.into_word())
+            let value = unsafe { kfunc($($arg::given($regs[$index], _run)),*) }.into_word();
+            // SAFETY: this is what that kfunc gave.
+            unsafe { hand_out(decl, value, _run) };
+            Ok(value)
         };
         // SAFETY: `run` is what compiled code passed.
         unsafe { run::shim($run, names.name(), body) }
     }};
+}
+
+/// What the kfunc takes leaves the ledger.
+fn take(decl: &KfuncDecl, regs: &[u64], run: &Run<'_>) -> Result<(), BadArgument> {
+    let mut at = 0;
+    for arg in decl.args {
+        let shape = &arg.shape;
+        if matches!(shape.form, ArgForm::RawOwned | ArgForm::RawErased) {
+            let object = regs[at];
+            let absent = object == 0 && shape.null == NullDecl::Nullable;
+            if !absent && !run.disown_raw(object as usize) {
+                return Err(BadArgument { argument: arg.name, value: object });
+            }
+        }
+        at += usize::from(shape.regs);
+    }
+    Ok(())
+}
+
+/// What the kfunc hands out enters the ledger.
+///
+/// # Safety
+/// The kfunc gave `value`.
+unsafe fn hand_out(decl: &KfuncDecl, value: u64, run: &Run<'_>) {
+    let handed = matches!((decl.ret.form, decl.ret.trust), (RetForm::Object, TrustDecl::Handed));
+    if handed && value != 0 {
+        // SAFETY: `acquire` on an `unsafe fn` promises that the pointer is a reference which whoever takes a `T` may take.
+        unsafe { run.own_raw(value as usize, decl.ret.ty.key()) };
+    }
 }
 
 raws! {

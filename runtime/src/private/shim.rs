@@ -39,6 +39,18 @@ impl<D: Fn() -> &'static Linked<KfuncDecl> + Copy + 'static> KfuncName for D {
     }
 }
 
+/// The kfunc's record, for shims that are not made of its types alone.
+pub trait Declared: KfuncName {
+    /// It.
+    fn decl(self) -> &'static KfuncDecl;
+}
+
+impl<D: Fn() -> &'static Linked<KfuncDecl> + Copy + 'static> Declared for D {
+    fn decl(self) -> &'static KfuncDecl {
+        self()
+    }
+}
+
 /// What compiled code calls for up to five registers.
 pub(super) type Narrow = unsafe extern "C" fn(u64, u64, u64, u64, u64, *mut RunHeader) -> u64;
 
@@ -147,6 +159,9 @@ fn span(shape: &ArgShape, regs: &Regs, at: usize) -> Option<Span> {
         | ArgForm::Field
         | ArgForm::Allocated
         | ArgForm::Refcounted
+        | ArgForm::RawOwned
+        | ArgForm::RawErased
+        | ArgForm::Unsized
         | ArgForm::Caller => return None,
     };
     Some(Span { start: regs[at], bytes, mem: shape.mem })

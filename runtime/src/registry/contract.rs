@@ -102,6 +102,8 @@ impl Signature<'_> {
         let kind = match shape.form {
             ArgForm::Implicit | ArgForm::Slice | ArgForm::Ignored => ArgKind::Ignored,
             ArgForm::Raw => raw_pointer(shape, object, types),
+            ArgForm::RawOwned | ArgForm::RawErased => ArgKind::Object { ty: object, demand: Demand::Owned },
+            ArgForm::Unsized => ArgKind::Unsized,
             ArgForm::IrqFlag => self.irq_flag(arg)?,
             ArgForm::Field => self.field(arg)?,
             ArgForm::Allocated => {
@@ -207,7 +209,7 @@ impl Signature<'_> {
 
     fn trust(&self, trust: TrustDecl, tie: Tie) -> RetTrust {
         match trust {
-            TrustDecl::Owned => RetTrust::Owned,
+            TrustDecl::Owned | TrustDecl::Handed => RetTrust::Owned,
             // No grace period delays a Rust destructor: the result lives as long as what it was borrowed from.
             TrustDecl::Rcu => self.tied_to(tie).map_or(RetTrust::Rcu, RetTrust::Borrowed),
             TrustDecl::Untrusted if self.flags.contains(KfuncFlags::ITER_NEXT) => {
@@ -343,7 +345,10 @@ impl Signature<'_> {
                 types.pointer(to)
             }
             ArgForm::Callback => self.callback_type(shape, types)?,
-            ArgForm::Object
+            ArgForm::RawErased => types.pointer(BtfId(0)),
+            ArgForm::RawOwned
+            | ArgForm::Unsized
+            | ArgForm::Object
             | ArgForm::Memory
             | ArgForm::Slice
             | ArgForm::Str
@@ -435,6 +440,9 @@ fn suffix(shape: &ArgShape) -> &'static str {
         | ArgForm::Implicit
         | ArgForm::Field
         | ArgForm::Value
+        | ArgForm::RawOwned
+        | ArgForm::RawErased
+        | ArgForm::Unsized
         | ArgForm::Raw => {
             if nullable {
                 "__nullable"

@@ -16,21 +16,23 @@ use super::available::Availability;
 use super::contract::{Lowered, Signature};
 use super::error::RegistryError;
 use super::near::nearest;
-use super::tags::FLAG_TAGS;
+use super::raw_ownership::RawOwnership;
+use super::tags::{ERASED, FLAG_TAGS};
 use super::types::{Types, User, check_version};
 use super::{Kfunc, Owner, Part};
-use crate::declare::{KfuncDecl, Place, RetForm, TrustDecl};
+use crate::declare::{ArgDecl, ArgForm, ArgShape, KfuncDecl, Place, RetForm, TrustDecl};
 use crate::initcall::RegisteredSet;
 
 /// Registers that a call has (as Linux 7.2: five, and seven on the stack).
 const MAX_REGISTERS: usize = 12;
 
 /// Appends the kfuncs of one part, sorted by name as they are given, and in the sets that the part's initcalls registered.
-pub(super) fn lower(
-    records: &[&KfuncDecl],
+pub(super) fn lower<'r>(
+    records: &[&'r KfuncDecl],
     part: &Part<'_>,
     types: &mut Types,
     kfuncs: &mut Vec<Kfunc>,
+    raw: &mut RawOwnership<'r>,
 ) -> Result<(), RegistryError> {
     let mut sets: HashMap<&str, Vec<&RegisteredSet>> = HashMap::new();
     for set in part.sets {
@@ -51,16 +53,39 @@ pub(super) fn lower(
     kfuncs.reserve(records.len());
     let mut destructors = HashMap::new();
     let mut lowered = Lowered::default();
-    for &decl in records {
+    for (at, &decl) in records.iter().enumerate() {
+        if at.is_multiple_of(AHEAD) {
+            fetch(&records[at..records.len().min(at + AHEAD)]);
+        }
         let kfunc = kfunc(decl, (&part.owner, registered(decl)), types, &mut lowered)?;
         if let Some(ty) = destroys(&kfunc.proto)
             && let Some(other) = destructors.insert(ty.id, decl)
         {
             return Err(second_destructor(decl, other, types.name(ty.id)));
         }
+        raw.note(decl, &part.owner);
         kfuncs.push(kfunc);
     }
     Ok(())
+}
+
+/// Records that are fetched at once.
+const AHEAD: usize = 16;
+
+/// Has the processor fetch records before they are needed. By name they lie all over the binary, and reading them one after the other
+/// waits for memory each time; these reads do not depend on each other, so they wait together.
+fn fetch(records: &[&KfuncDecl]) {
+    let own = |decl: &&KfuncDecl| {
+        let ends = u64::from(decl.place.line) + u64::from(decl.flags) + u64::from(decl.ret.bytes);
+        ends + decl.args.len() as u64 + decl.sets.len() as u64 + decl.shim.addr() as u64
+    };
+    let pointed = |decl: &&KfuncDecl| {
+        let args = decl.args.iter().map(|arg| arg.name.len() as u64 + u64::from(arg.shape.bytes));
+        let rest = decl.args.iter().map(|arg| arg.shape.legal.len() as u64);
+        args.sum::<u64>() + rest.sum::<u64>()
+    };
+    std::hint::black_box(records.iter().map(own).sum::<u64>());
+    std::hint::black_box(records.iter().map(pointed).sum::<u64>());
 }
 
 /// The type that a destructor destroys.
@@ -114,6 +139,12 @@ fn kfunc(
     types.tag(func, None, Text::fixed("bpf_kfunc"));
     for (_, tag) in FLAG_TAGS.iter().filter(|(flag, _)| flags.contains(*flag)) {
         types.tag(func, None, Text::fixed(tag));
+    }
+    if let [ArgDecl { shape: ArgShape { form: ArgForm::RawErased, .. }, .. }] = decl.args
+        && let [ArgProto { kind: ArgKind::Object { ty, .. }, .. }] = &args[..]
+    {
+        let text = [ERASED, types.name(ty.id)].concat();
+        types.tag(func, None, text);
     }
     let available = Availability::of(decl, registered);
     for text in available.tags() {

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use opswap_bpf::btf::{BtfType, Param};
 use opswap_bpf::proto::{
-    ArgProto, DeclaredAt, FieldAccess, FieldPolicy, KfuncFlags, KfuncProto, MemAccess, Nullness, OpPresence,
-    OpProto, PointerPolicy, RetProto, Sleepable, StructOpsMember, StructOpsMemberKind, StructOpsProto,
+    ArgKind, ArgProto, DeclaredAt, FieldAccess, FieldPolicy, KfuncFlags, KfuncProto, MemAccess, Nullness,
+    OpPresence, OpProto, PointerPolicy, RetProto, Sleepable, StructOpsMember, StructOpsMemberKind,
+    StructOpsProto,
 };
 use opswap_bpf::{Btf, BtfId, OpIdx, TypeRef};
 
 use super::available::{Availability, Filtered};
 use super::ops;
 use super::tables::entry_proto;
-use super::tags::{FLAG_TAGS, read_arg, read_ret};
+use super::tags::{ERASED, FLAG_TAGS, read_arg, read_ret};
 use super::{Kfunc, Origin, Owner, Registry, Table};
 
 /// Why a BTF is no interface file.
@@ -100,8 +101,16 @@ impl Registry {
         }
         kfuncs.sort_by(|a, b| a.proto.name.cmp(&b.proto.name));
         tables.sort_by(|a, b| a.proto.name.cmp(&b.proto.name));
-        let ends = vec![btf.len()];
-        Ok(Self { btf: Arc::new(btf), kfuncs, tables, policies, origin: Origin::Elsewhere, ends })
+        let (ends, destructors) = (vec![btf.len()], HashMap::default());
+        Ok(Self {
+            btf: Arc::new(btf),
+            kfuncs,
+            tables,
+            policies,
+            origin: Origin::Elsewhere,
+            ends,
+            destructors,
+        })
     }
 }
 
@@ -130,7 +139,14 @@ fn signature(btf: &Btf, tags: &Tags<'_>, func: BtfId) -> Result<(Vec<ArgProto>, 
 }
 
 fn kfunc(btf: &Btf, tags: &Tags<'_>, id: BtfId, name: &str) -> Result<Kfunc, String> {
-    let (args, ret) = signature(btf, tags, id)?;
+    let (mut args, ret) = signature(btf, tags, id)?;
+    if let Some(name) = tags.after(id, None, ERASED)
+        && let Some(ArgKind::Object { ty, .. }) = args.first_mut().map(|arg| &mut arg.kind)
+    {
+        let declared = btf.ids_named(name).find(|&id| btf.get(id).is_some_and(BtfType::is_definition));
+        let found = declared.ok_or_else(|| format!("destroys `{name}`, and there is no such type"))?;
+        *ty = TypeRef::host(found);
+    }
     let flags = FLAG_TAGS
         .iter()
         .filter(|(_, tag)| tags.has(id, None, tag))

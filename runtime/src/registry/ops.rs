@@ -58,6 +58,9 @@ pub(super) fn lower(args: &[ArgDecl], user: User, types: &mut Types) -> Result<L
             | ArgForm::Field
             | ArgForm::Allocated
             | ArgForm::Refcounted
+            | ArgForm::RawOwned
+            | ArgForm::RawErased
+            | ArgForm::Unsized
             | ArgForm::Caller => lowered.plain(arg, user, types)?,
         }
     }

@@ -107,6 +107,9 @@ pub(super) const FLAG_TAGS: &[(KfuncFlags, &str)] = &[
     (KfuncFlags::DTOR, "kfunc:dtor"),
 ];
 
+/// In front of the type's name, where a destructor's prototype says `void *`.
+pub(super) const ERASED: &str = "kfunc:dtor=";
+
 fn word<T: PartialEq>(words: &Words<T>, value: &T) -> &'static str {
     words.iter().find(|(_, candidate)| candidate == value).map_or("?", |(word, _)| word)
 }
@@ -142,6 +145,7 @@ fn kind_text(kind: &ArgKind) -> Option<String> {
         ArgKind::Memory { size, access, init } => {
             format!("memory {} {}", size_text(*size), word(ACCESSES, &(*access, *init)))
         }
+        ArgKind::Unsized => "unsized".to_owned(),
         ArgKind::Size { rule } => format!("size {}", word(RULES, rule)),
         ArgKind::Str => "str".to_owned(),
         ArgKind::Map { shape: None } => "map".to_owned(),
@@ -306,6 +310,7 @@ fn read_kind(btf: &Btf, ty: BtfId, text: &str, words: &mut Cursor<'_>) -> TagRes
             let (access, init) = words.one_of(ACCESSES)?;
             ArgKind::Memory { size, access, init }
         }
+        "unsized" => ArgKind::Unsized,
         "size" => ArgKind::Size { rule: words.one_of(RULES)? },
         "str" => ArgKind::Str,
         "map" => match text.split_ascii_whitespace().nth(1) {

@@ -17,10 +17,13 @@
 //! | `x__nonown_allowed` | a list node of an object that the program need not own |
 //!
 //! A pointer to a described struct is a trusted pointer to that object, or, where the struct holds plain numbers only, memory of its
-//! size; with `release` the first one is owned, with `rcu` all may be RCU-protected. A pointer to a number is memory of its size. The
-//! kernel's own types (`Dynptr`, `Timer` …) mean what they mean there. A returned pointer to a struct is untrusted, with `acquire`
-//! owned; one to a number is memory to be read. The runtime keeps no ledger of what raw kfuncs hand out: what they promise is their
-//! author's business.
+//! size; with `release` the first one is owned, with `rcu` all may be RCU-protected. A pointer to a number is memory of its size. A
+//! `*mut c_void` without a size is legal and useless, as in the kernel: no call can pass one. The kernel's own types (`Dynptr`,
+//! `Timer` …) mean what they mean there. A returned pointer to a struct is untrusted, with `acquire` owned; one to a number is memory
+//! to be read.
+//!
+//! What `acquire` hands out stands in the run's ledger, and whoever takes it must find it there: a raw `release`, or the type's raw
+//! destructor, which takes it from a run that ends early. A `KRef` is none of these, and a kfunc that asks for one is not given them.
 
 use std::marker::PhantomData;
 
@@ -31,7 +34,7 @@ use crate::declare::{
 
 use crate::run::Run;
 
-use super::btf::BtfType;
+use super::btf::{BtfObject, BtfType};
 
 /// What a raw parameter or result is, before its name is looked at.
 #[doc(hidden)]
@@ -47,6 +50,8 @@ pub struct RawShape {
     pub(crate) align: u32,
     /// What the callee may do with the pointee.
     pub(crate) mem: MemRule,
+    /// C sees a `void *` all the same.
+    pub(crate) erased: bool,
 }
 
 /// A type that an `unsafe fn` kfunc may take or return: a number or a raw pointer.
@@ -73,6 +78,7 @@ macro_rules! raw_numbers {
                 bytes: size_of::<$ty>() as u32,
                 align: 1,
                 mem: MemRule::Read,
+                erased: false,
             });
 
             fn from_word(word: u64) -> Self {
@@ -97,6 +103,7 @@ impl RawValue for bool {
         bytes: 1,
         align: 1,
         mem: MemRule::Read,
+        erased: false,
     });
 
     fn from_word(word: u64) -> Self {
@@ -127,6 +134,7 @@ macro_rules! raw_pointers {
                 bytes: size_of::<T>() as u32,
                 align: align_of::<T>() as u32,
                 mem: MemRule::$rule,
+                erased: false,
             });
 
             fn from_word(word: u64) -> Self {
@@ -167,6 +175,8 @@ impl<T: RawValue> RawTyped for T {
 pub trait RawGiven: 'static {
     /// Its type.
     type Value: RawValue;
+    /// What it is, before its name is looked at.
+    const RAW: Option<RawShape> = <Self::Value as RawValue>::RAW;
     /// The value, of what is in the parameter's register.
     fn given(word: u64, run: &Run<'_>) -> Self::Value;
 }
@@ -196,6 +206,40 @@ impl<T: RawValue> RawGiven for FromCaller<T> {
     #[inline(always)]
     fn given(_word: u64, run: &Run<'_>) -> T {
         T::from_word(std::ptr::from_ref(run.call_site()).expose_provenance() as u64)
+    }
+}
+
+/// `void *`, as the kernel's destructors of a `T` take it.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`dtor = T` needs a parameter `*mut c_void`, and this one is a `{Self}`",
+    label = "this pointer says itself what is destroyed",
+    note = "write `dtor` alone where the parameter is a `*mut T`"
+)]
+pub trait Erased<T> {
+    /// The parameter.
+    type Arg: RawGiven;
+}
+
+impl<T: BtfObject> Erased<T> for *mut std::ffi::c_void {
+    type Arg = FromErased<T>;
+}
+
+/// A `*mut c_void` from the parameter's register that points to a `T`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FromErased<T>(PhantomData<fn() -> T>);
+
+impl<T: BtfObject> RawGiven for FromErased<T> {
+    type Value = *mut std::ffi::c_void;
+    const RAW: Option<RawShape> = match <*mut T as RawValue>::RAW {
+        Some(raw) => Some(RawShape { erased: true, ..raw }),
+        None => None,
+    };
+
+    #[inline(always)]
+    fn given(word: u64, _run: &Run<'_>) -> Self::Value {
+        Self::Value::from_word(word)
     }
 }
 
@@ -343,9 +387,10 @@ const fn pointee(raw: RawShape) -> ArgShape {
             ArgShape::new(ArgForm::Dynptr, raw.ty)
         }
         StepKind::Kernel => ArgShape::new(ArgForm::Field, raw.ty),
-        StepKind::Void => {
-            panic!("a `*void` parameter of a kfunc is followed by its size: `x__sz` or `x__szk`")
+        StepKind::Void if matches!(raw.mem, MemRule::Read) => {
+            ArgShape::new(ArgForm::Unsized, TypeExpr::VOID.constant())
         }
+        StepKind::Void => ArgShape::new(ArgForm::Unsized, TypeExpr::VOID),
         StepKind::Int | StepKind::Float | StepKind::Ptr | StepKind::Const | StepKind::Array => {
             let mut shape = ArgShape::new(ArgForm::Memory, raw.ty);
             (shape.bytes, shape.bytes2) = (raw.bytes, raw.align);
@@ -388,7 +433,8 @@ pub(crate) const fn raw_args<const N: usize>(
         }
         if matches!(arg.shape.form, ArgForm::Raw) {
             if release {
-                arg.shape.form = ArgForm::Object;
+                let erased = matches!(raws[at], Some(raw) if raw.erased);
+                arg.shape.form = if erased { ArgForm::RawErased } else { ArgForm::RawOwned };
                 arg.shape.demand = DemandDecl::Owned;
                 release = false;
             } else if flags & RCU != 0 {
@@ -421,7 +467,7 @@ pub(crate) const fn raw_ret(raw: Option<RawShape>, names: &[&'static str], flags
         }
     };
     let mut ret = RetShape::new(form, ty);
-    ret.trust = if flags & ACQUIRE != 0 { TrustDecl::Owned } else { TrustDecl::Untrusted };
+    ret.trust = if flags & ACQUIRE != 0 { TrustDecl::Handed } else { TrustDecl::Untrusted };
     ret.null = if flags & RET_NULL != 0 { NullDecl::Nullable } else { NullDecl::NonNull };
     ret.mem = if matches!(form, RetForm::Fixed) { MemRule::Read } else { raw.mem };
     ret.bytes = bytes;

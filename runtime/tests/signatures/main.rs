@@ -10,3 +10,5 @@ mod iterator;
 mod lab;
 #[allow(unsafe_code, reason = "raw kfuncs are `unsafe fn`")]
 mod raw;
+#[allow(unsafe_code, reason = "raw kfuncs are `unsafe fn`")]
+mod raw_ownership;

@@ -6,7 +6,7 @@ pub(crate) struct Row {
     pub(crate) prototype: &'static str,
     /// Words, as `#[kfunc]` has them.
     pub(crate) flags: &'static str,
-    /// The ID set.
+    /// The ID set; empty for none.
     pub(crate) set: &'static str,
 }
 
@@ -29,11 +29,12 @@ const fn row(set: &'static str, flags: &'static str, prototype: &'static str) ->
 
 const COMMON: &str = "bpf_testmod_common_kfunc_ids";
 const CHECK: &str = "bpf_testmod_check_kfunc_ids";
+const NO_SET: &str = "";
 const SK: &str = "test_sk_check_kfunc_ids";
 const MODIFY: &str = "bpf_test_modify_return_ids";
 const ORDER: &str = "bpf_test_modorder_kfunc_ids";
 
-/// Every function that can be said. Linux calls the fifth parameter of `bpf_modify_return_test2` `e`: as a `void *` of no size it is one
+/// Every function. Linux calls the fifth parameter of `bpf_modify_return_test2` `e`: as a `void *` of no size it is one
 /// that nobody looks at.
 pub(crate) const KFUNCS: &[Row] = &[
     row(
@@ -74,6 +75,7 @@ pub(crate) const KFUNCS: &[Row] = &[
     row(CHECK, "", "struct sock *bpf_kfunc_call_test3(struct sock *sk)"),
     row(CHECK, "", "long bpf_kfunc_call_test4(signed char a, short b, int c, long d)"),
     row(CHECK, "", "void bpf_kfunc_call_test_mem_len_pass1(void *mem, int mem__sz)"),
+    row(CHECK, "", "void bpf_kfunc_call_test_mem_len_fail1(void *mem, int len)"),
     row(CHECK, "", "void bpf_kfunc_call_test_mem_len_fail2(u64 *mem, int len)"),
     row(
         CHECK,
@@ -92,6 +94,12 @@ pub(crate) const KFUNCS: &[Row] = &[
         "ret_null",
         "int *bpf_kfunc_call_test_get_rdonly_mem(struct prog_test_ref_kfunc *p, const int rdonly_buf_size)",
     ),
+    row(
+        CHECK,
+        "acquire ret_null",
+        "int *bpf_kfunc_call_test_acq_rdonly_mem(struct prog_test_ref_kfunc *p, const int rdonly_buf_size)",
+    ),
+    row(CHECK, "release", "void bpf_kfunc_call_int_mem_release(int *p)"),
     row(CHECK, "", "void bpf_kfunc_call_test_pass_ctx(struct __sk_buff *skb)"),
     row(CHECK, "", "void bpf_kfunc_call_test_pass1(struct prog_test_pass1 *p)"),
     row(CHECK, "", "void bpf_kfunc_call_test_pass2(struct prog_test_pass2 *p)"),
@@ -118,35 +126,13 @@ pub(crate) const KFUNCS: &[Row] = &[
     row(CHECK, "trusted_args", "int bpf_kfunc_st_ops_inc10(struct st_ops_args *args)"),
     row(SK, "release", "void bpf_kfunc_call_test_release(struct prog_test_ref_kfunc *p)"),
     row(SK, "release", "void bpf_kfunc_call_memb_release(struct prog_test_member *p)"),
+    row(NO_SET, "dtor release", "void bpf_kfunc_call_test_release_dtor(void *p)"),
+    row(NO_SET, "dtor release", "void bpf_kfunc_call_memb_release_dtor(void *p)"),
     row(MODIFY, "", "int bpf_modify_return_test(int a, int *b)"),
     row(COMMON, "", "int bpf_modify_return_test_tp(int nonce)"),
     row(MODIFY, "sleepable", "int bpf_fentry_test1(int a)"),
     row(ORDER, "", "int bpf_test_modorder_retx(void)"),
     row(ORDER, "", "int bpf_test_modorder_rety(void)"),
-];
-
-/// Functions that the macros do not declare, with the reason.
-pub(crate) const CANNOT_BE_SAID: &[(&str, &str)] = &[
-    (
-        "void bpf_kfunc_call_test_mem_len_fail1(void *mem, int len)",
-        "memory of no size: Linux refuses every call, the macro refuses the declaration",
-    ),
-    (
-        "int *bpf_kfunc_call_test_acq_rdonly_mem(struct prog_test_ref_kfunc *p, const int rdonly_buf_size)",
-        "`acquire` of memory: Linux refuses every call, the macro refuses the declaration",
-    ),
-    (
-        "void bpf_kfunc_call_int_mem_release(int *p)",
-        "`release` of memory: Linux refuses every call, the macro refuses the declaration",
-    ),
-    (
-        "void bpf_kfunc_call_test_release_dtor(void *p)",
-        "a destructor, which programs never call: `KRef` drops what it owns",
-    ),
-    (
-        "void bpf_kfunc_call_memb_release_dtor(void *p)",
-        "a destructor, which programs never call: `KRef` drops what it owns",
-    ),
 ];
 
 /// Whether a table has the forty operations of which each returns a number.

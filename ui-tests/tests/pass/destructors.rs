@@ -27,6 +27,18 @@ unsafe fn task_destroy(task: *mut Task) {
     let _ = task;
 }
 
+#[derive(Btf)]
+#[repr(C)]
+struct Ticket {
+    number: *mut u32,
+}
+
+/// The kernel's form: C sees a `void *`.
+#[kfunc(dtor = Ticket)]
+unsafe fn ticket_destroy(ticket: *mut std::ffi::c_void) {
+    let _ = ticket;
+}
+
 #[kfunc(release)]
 fn flow_put(flow: KRef<Flow>) {
     drop(flow);
@@ -36,7 +48,7 @@ fn main() {
     let kfunc = OPSWAP_KFUNCS.iter().find(|kfunc| kfunc.name == "flow_destroy").expect("declared");
     assert_eq!(kfunc.flags, 1 << 31);
     let check = |registry: &Registry| {
-        for (name, ty) in [("flow_destroy", "Flow"), ("task_destroy", "Task")] {
+        for (name, ty) in [("flow_destroy", "Flow"), ("task_destroy", "Task"), ("ticket_destroy", "Ticket")] {
             let id = registry.kfunc_named(name).expect("declared");
             let proto = &registry.kfuncs()[id.index()].proto;
             assert!(proto.flags.contains(KfuncFlags::DTOR | KfuncFlags::RELEASE), "{name}");
@@ -47,6 +59,9 @@ fn main() {
     };
     let registry = Registry::collect().expect("sound declarations");
     check(&registry);
+    let ticket = registry.kfunc_named("ticket_destroy").expect("declared");
+    let func = registry.kfuncs()[ticket.index()].proto.func.id;
+    assert_eq!(registry.btf().c_declaration(func, ""), "void ticket_destroy(void *ticket)");
     check(&Registry::from_interface((**registry.btf()).clone()).expect("it reads back"));
     let put = registry.kfunc_named("flow_put").expect("declared");
     assert!(!registry.kfuncs()[put.index()].proto.flags.contains(KfuncFlags::DTOR));

@@ -34,6 +34,16 @@ unsafe fn conn_put(conn: *mut Conn) {
     let _ = conn;
 }
 
+#[kfunc(dtor)]
+unsafe fn conn_destroy(conn: *mut Conn) {
+    let _ = conn;
+}
+
+#[kfunc(dtor)]
+unsafe fn conn_abandon(unborn: *mut Unborn) {
+    let _ = unborn;
+}
+
 #[derive(Btf)]
 #[repr(C)]
 #[btf(name = "flow___init")]

@@ -47,6 +47,17 @@ unsafe fn task_put(task: *mut Task) {
     let _ = task;
 }
 
+#[kfunc(dtor)]
+unsafe fn task_destroy(task: *mut Task) {
+    let _ = task;
+}
+
+/// Memory of which nothing tells the size: legal, and no call can pass it.
+#[kfunc]
+unsafe fn of_no_size(mem: *mut c_void, len: u32) {
+    let _ = (mem, len);
+}
+
 #[kfunc(rcu)]
 unsafe fn task_peek(task: *const Task) -> *const Task {
     task
@@ -79,8 +90,10 @@ fn main() {
     assert!(find("optional").args.iter().all(|arg| arg.shape.null == NullDecl::Nullable));
 
     let found = find("task_find").ret;
-    assert_eq!((found.form, found.trust, found.null), (RetForm::Object, TrustDecl::Owned, NullDecl::Nullable));
+    assert_eq!((found.form, found.trust, found.null), (RetForm::Object, TrustDecl::Handed, NullDecl::Nullable));
     assert_eq!(find("task_put").args[0].shape.demand, DemandDecl::Owned);
+    assert_eq!(forms("task_destroy"), [("task", ArgForm::RawOwned)]);
+    assert_eq!(forms("of_no_size"), [("mem", ArgForm::Unsized), ("len", ArgForm::Scalar)]);
     assert_eq!(find("task_peek").args[0].shape.demand, DemandDecl::Rcu);
     assert_eq!(find("task_peek").ret.trust, TrustDecl::Untrusted);
     assert_eq!(find("memory").ret.form, RetForm::Memory);

@@ -61,6 +61,7 @@ fn check_ownership(contract: &Contract<'_>) -> Result<(), Reason> {
         | ArgKind::Passed(_)
         | ArgKind::KptrSlot { .. }
         | ArgKind::Memory { .. }
+        | ArgKind::Unsized
         | ArgKind::Size { .. }
         | ArgKind::Str
         | ArgKind::Map { .. }

@@ -179,7 +179,7 @@ impl<'i, 'a> Reader<'i, 'a> {
     }
 
     fn arg_shape(&mut self, at: At) -> Read<ArgShape> {
-        const FORMS: [ArgForm; 21] = [
+        const FORMS: [ArgForm; 24] = [
             ArgForm::Scalar,
             ArgForm::Checked,
             ArgForm::Constant,
@@ -201,6 +201,9 @@ impl<'i, 'a> Reader<'i, 'a> {
             ArgForm::Refcounted,
             ArgForm::Caller,
             ArgForm::Value,
+            ArgForm::RawOwned,
+            ArgForm::RawErased,
+            ArgForm::Unsized,
         ];
         const DEMANDS: [DemandDecl; 4] =
             [DemandDecl::Trusted, DemandDecl::Rcu, DemandDecl::Exclusive, DemandDecl::Owned];
@@ -238,8 +241,8 @@ impl<'i, 'a> Reader<'i, 'a> {
             RetForm::Memory,
             RetForm::Fixed,
         ];
-        const TRUSTS: [TrustDecl; 4] =
-            [TrustDecl::Owned, TrustDecl::Borrowed, TrustDecl::Rcu, TrustDecl::Untrusted];
+        const TRUSTS: [TrustDecl; 5] =
+            [TrustDecl::Owned, TrustDecl::Borrowed, TrustDecl::Rcu, TrustDecl::Untrusted, TrustDecl::Handed];
         let form = at.field(offset_of!(RetShape, form));
         let trust = at.field(offset_of!(RetShape, trust));
         Ok(RetShape {

@@ -30,6 +30,9 @@ pub(super) fn ending(subject: &Subject<'_>, at: InsnIdx, reason: &Reason) -> Opt
                 bare(found)
             )
         }
+        Reason::NotAnObject { arg, expected, .. } if bare(expected).is_empty() => {
+            format!("{} is memory of no known size, which no call can pass", argument(*arg))
+        }
         Reason::NotAnObject { arg, reg, expected, kind } => {
             format!("{} must be a `{}`, and {reg} is {}", argument(*arg), bare(expected), words::kind(kind))
         }

@@ -129,6 +129,11 @@ pub(super) fn check(call: &Call<'_>, index: usize) -> Result<Argument, Reason> {
         ArgKind::Memory { size, access, init } => {
             check_memory_argument(call, index, arg, reg, *size, *access, *init)
         }
+        ArgKind::Unsized => {
+            // As the kernel writes a type without a name.
+            let kind = readable(call.state, reg)?.kernel_name();
+            Err(Reason::NotAnObject { arg: index, reg, expected: "UNKNOWN ".to_owned(), kind })
+        }
         ArgKind::MapKey => {
             let size = call.subject.map(call.map_before(index)?)?.key_size;
             check_fixed(
