@@ -131,22 +131,10 @@ pub(super) fn store(
         let (reg, kind) = (from, pointer.kernel_name());
         return Err(Reason::NegativeOffset { reg, kind, offset: pointer.offset });
     }
-    let fits = match pointer.to {
-        Region::Object(held) => object::embedded(subject, held, offset, ty).is_some(),
-        Region::Allocated(held) => offset == 0 && is_own(subject, held, ty),
-        Region::Stack(_)
-        | Region::Context
-        | Region::MapPtr(_)
-        | Region::MapValue(_)
-        | Region::MapKey(_)
-        | Region::Memory { .. }
-        | Region::Func(_)
-        | Region::Packet { .. }
-        | Region::PacketEnd
-        | Region::Record { .. }
-        | Region::Probed
-        | Region::Arena
-        | Region::Dynptr(_) => false,
+    let fits = match pointer.to.object_type() {
+        Some(TypeRef { space: BtfSpace::Program, id }) => offset == 0 && is_own(subject, id, ty),
+        Some(held) => object::embedded(subject, held, offset, ty).is_some(),
+        None => false,
     };
     if fits { Ok(()) } else { fail(type_mismatch(subject, from, pointer, ty, kind)) }
 }
@@ -165,23 +153,7 @@ pub(crate) fn type_mismatch(
     ty: TypeRef,
     kind: KptrKind,
 ) -> KptrFault {
-    let held = match pointer.to {
-        Region::Object(held) => Some(held),
-        Region::Allocated(held) => Some(TypeRef::program(held)),
-        Region::Stack(_)
-        | Region::Context
-        | Region::MapPtr(_)
-        | Region::MapValue(_)
-        | Region::MapKey(_)
-        | Region::Memory { .. }
-        | Region::Func(_)
-        | Region::Packet { .. }
-        | Region::PacketEnd
-        | Region::Record { .. }
-        | Region::Probed
-        | Region::Arena
-        | Region::Dynptr(_) => None,
-    };
+    let held = pointer.to.object_type();
     let name = held.map(|held| type_name(subject, held)).unwrap_or_default();
     KptrFault::Type {
         reg,

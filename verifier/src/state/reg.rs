@@ -126,6 +126,27 @@ impl Region {
         if let Self::Packet { from, range } = self { Some((from, range)) } else { None }
     }
 
+    /// The type of the host's object or of the program's own that it is.
+    pub fn object_type(self) -> Option<TypeRef> {
+        match self {
+            Self::Object(ty) => Some(ty),
+            Self::Allocated(ty) => Some(TypeRef::program(ty)),
+            Self::Stack(_)
+            | Self::Context
+            | Self::MapPtr(_)
+            | Self::MapValue(_)
+            | Self::MapKey(_)
+            | Self::Memory { .. }
+            | Self::Func(_)
+            | Self::Packet { .. }
+            | Self::PacketEnd
+            | Self::Record { .. }
+            | Self::Probed
+            | Self::Arena
+            | Self::Dynptr(_) => None,
+        }
+    }
+
     /// Whether it is the packet or its end.
     pub fn is_packet(self) -> bool {
         matches!(self, Self::Packet { .. } | Self::PacketEnd)
@@ -158,6 +179,19 @@ impl Trust {
         match self {
             Self::Exclusive(id) | Self::Owned(id) | Self::Borrowed(id) => Some(id),
             Self::Untrusted | Self::Walked | Self::Trusted | Self::Rcu => None,
+        }
+    }
+
+    /// The reference that the pointer owns.
+    pub fn owned(self) -> Option<RefId> {
+        match self {
+            Self::Owned(id) => Some(id),
+            Self::Untrusted
+            | Self::Walked
+            | Self::Trusted
+            | Self::Exclusive(_)
+            | Self::Rcu
+            | Self::Borrowed(_) => None,
         }
     }
 

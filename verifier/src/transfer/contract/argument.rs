@@ -540,15 +540,7 @@ fn check_trust(call: &Call<'_>, reg: Reg, pointer: &Pointer, demand: Demand) -> 
 
 /// The reference that a pointer owns.
 fn owned(state: &VerifierState, pointer: &Pointer) -> Option<RefId> {
-    match pointer.trust {
-        Trust::Owned(id) => state.refs().get(id).map(|reference| reference.id),
-        Trust::Untrusted
-        | Trust::Walked
-        | Trust::Trusted
-        | Trust::Exclusive(_)
-        | Trust::Rcu
-        | Trust::Borrowed(_) => None,
-    }
+    state.refs().get(pointer.trust.owned()?).map(|reference| reference.id)
 }
 
 fn not_an_object(call: &Call<'_>, index: usize, reg: Reg, ty: TypeRef, value: &RegState) -> Reason {

@@ -1,9 +1,9 @@
 //! Special fields as arguments: locks, timers, workqueues and kptrs, at a known place of a map's value or allocated object.
 
-use opswap_bpf::RefId;
 use opswap_bpf::insn::Reg;
 use opswap_bpf::map::{KptrKind, MapField, SpecialField};
 use opswap_bpf::proto::{ArgKind, ArgProto, Demand, FieldKind, Nullness};
+use opswap_bpf::{BtfSpace, RefId, TypeRef};
 
 use super::argument::{Argument, Call, Given, check_null};
 use crate::access::{field, object};
@@ -244,22 +244,10 @@ pub(super) fn check_exchange(call: &Call<'_>, arguments: &[Argument]) -> Result<
         let (ArgKind::OwnedObject, Argument::Object { reg, pointer, .. }) = (&arg.kind, given) else {
             continue;
         };
-        let fits = match pointer.to {
-            Region::Object(held) => object::same_type(call.subject, held, ty),
-            Region::Allocated(held) => field::is_own(call.subject, held, ty),
-            Region::Stack(_)
-            | Region::Context
-            | Region::MapPtr(_)
-            | Region::MapValue(_)
-            | Region::MapKey(_)
-            | Region::Memory { .. }
-            | Region::Func(_)
-            | Region::Packet { .. }
-            | Region::PacketEnd
-            | Region::Record { .. }
-            | Region::Probed
-            | Region::Arena
-            | Region::Dynptr(_) => false,
+        let fits = match pointer.to.object_type() {
+            Some(TypeRef { space: BtfSpace::Program, id }) => field::is_own(call.subject, id, ty),
+            Some(held) => object::same_type(call.subject, held, ty),
+            None => false,
         };
         if !fits {
             return fail(field::type_mismatch(call.subject, *reg, pointer, ty, KptrKind::Referenced));

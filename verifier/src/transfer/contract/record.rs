@@ -31,35 +31,27 @@ pub(super) fn check(
     if pointer.null == Nullness::Nullable || pointer.fixed_offset() != Some(0) {
         return Err(wrong());
     }
-    let fits = match pointer.to {
-        Region::Record { id, .. } => any_of.contains(&id),
-        // Linux's list of what helpers take here names no other kind of trust.
-        Region::Object(_) if matches!(pointer.trust, Trust::Untrusted | Trust::Rcu) => false,
-        Region::Object(held) => any_of.iter().any(|id| {
-            let ty = call.subject.host.record(*id).and_then(|record| record.ty);
-            ty.is_some_and(|ty| object::embedded(call.subject, held, 0, ty).is_some())
-        }),
-        Region::Stack(_)
-        | Region::Context
-        | Region::MapPtr(_)
-        | Region::MapValue(_)
-        | Region::MapKey(_)
-        | Region::Memory { .. }
-        | Region::Allocated(_)
-        | Region::Packet { .. }
-        | Region::PacketEnd
-        | Region::Dynptr(_)
-        | Region::Probed
-        | Region::Arena
-        | Region::Func(_) => false,
-    };
-    if !fits {
+    if !fits(call, pointer, any_of) {
         return Err(wrong());
     }
     if demand == Demand::Owned && !holds_reference(call, pointer) {
         return Err(Reason::NotReferenced { reg });
     }
     Ok(Argument::Object { reg, pointer: *pointer, demand })
+}
+
+/// Whether it is one of the records, or stands for one.
+fn fits(call: &Call<'_>, pointer: &Pointer, any_of: &[RecordId]) -> bool {
+    if let Region::Record { id, .. } = pointer.to {
+        return any_of.contains(&id);
+    }
+    // Linux's list of what helpers take here names no other kind of trust.
+    let Region::Object(held) = pointer.to else { return false };
+    !matches!(pointer.trust, Trust::Untrusted | Trust::Rcu)
+        && any_of.iter().any(|id| {
+            let ty = call.subject.host.record(*id).and_then(|record| record.ty);
+            ty.is_some_and(|ty| object::embedded(call.subject, held, 0, ty).is_some())
+        })
 }
 
 /// The pointer owns a reference, or is another view of the object that a reference owns.
@@ -85,14 +77,9 @@ pub(super) fn check_reserved(call: &Call<'_>, reg: Reg) -> Result<Argument, Reas
     if pointer.fixed_offset() != Some(0) {
         return Err(Reason::ReleaseAtOffset { reg });
     }
-    match pointer.trust {
-        Trust::Owned(_) => Ok(Argument::Object { reg, pointer: *pointer, demand: Demand::Owned }),
-        Trust::Untrusted
-        | Trust::Walked
-        | Trust::Trusted
-        | Trust::Exclusive(_)
-        | Trust::Rcu
-        | Trust::Borrowed(_) => Err(wrong()),
+    match pointer.trust.owned() {
+        Some(_) => Ok(Argument::Object { reg, pointer: *pointer, demand: Demand::Owned }),
+        None => Err(wrong()),
     }
 }
 
