@@ -119,7 +119,9 @@ impl Programs {
         let mut end = section.len();
         loop {
             if let Some(found) = self.types.get(&section[..end]) {
-                let rest = &section[end..];
+                // What a hook's prototype is found by stands behind the first slash, whatever has rules of its own.
+                let named = matches!(found.context, ContextSource::Prototype(_)).then(|| section.find('/'));
+                let rest = &section[named.flatten().unwrap_or(end)..];
                 return Some((found, rest.strip_prefix('/').unwrap_or(rest)));
             }
             end = section[..end].rfind('/')?;

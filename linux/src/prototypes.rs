@@ -11,6 +11,12 @@ use crate::types::{Kind, kind};
 
 /// Bytes of a map's key or value that an iterator may touch; the map that it is attached to has the last word.
 const ITERATED_BUFFER: u32 = 4096;
+
+/// Iterators that hold what they give to the program (6.18); of the others it may be gone.
+const HELD_BY_ITERATOR: [&str; 6] = ["bpf_map", "task", "tcp", "udp", "cgroup", "kmem_cache"];
+
+/// Iterators over what is in a map, which they hold and always give.
+const ITERATED_OF_MAP: [&str; 2] = ["bpf_map_elem", "bpf_sk_storage_map"];
 /// Greatest error number.
 const MAX_ERRNO: i64 = 4095;
 
@@ -82,10 +88,23 @@ pub(crate) fn shape(btf: &Btf, prototype: Prototype, name: &str) -> Option<Shape
         Prototype::Iterator => {
             let (_, params) = btf.func_proto(btf.find_func(&format!("bpf_iter_{name}"))?)?;
             let slots = Slots { btf, demand: Demand::Trusted, null: Nulls::BehindFirst };
-            Some(Shape { args: slots.args(params)?, ret: any() })
+            Some(Shape { args: iterated(name, slots.args(params)?), ret: any() })
         }
         Prototype::Operation => None,
     }
+}
+
+/// What an iterator's program is given beside its first argument: valid only where the iterator holds it.
+fn iterated(target: &str, mut args: Vec<ContextArg>) -> Vec<ContextArg> {
+    for arg in args.iter_mut().skip(1) {
+        let ContextValue::Object { demand, .. } = &mut arg.value else { continue };
+        if ITERATED_OF_MAP.contains(&target) && arg.name == "map" {
+            arg.null = Nullness::NonNull;
+        } else if !HELD_BY_ITERATOR.contains(&target) {
+            *demand = Demand::Untrusted;
+        }
+    }
+    args
 }
 
 /// The functions of the table `ops`, in their order: name, result, parameters.

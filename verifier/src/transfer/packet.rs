@@ -82,7 +82,7 @@ fn learn(pointer: &Pointer, proved: Proved) -> Learned {
         Proved::NotBeyond => offset,
     };
     // So far off that the sum with an address could wrap.
-    if pointer.var.umax().saturating_add(bytes) > MAX_PACKET_OFFSET {
+    if pointer.var.umax().saturating_add(offset) > MAX_PACKET_OFFSET {
         return Learned::Nothing;
     }
     let Ok(range) = u16::try_from(bytes) else { return Learned::Nothing };
