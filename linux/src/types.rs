@@ -1,6 +1,6 @@
 //! [`Kind`]: the kinds of types that arguments and results are told apart by.
 
-use opswap_bpf::btf::{BtfType, IntEncoding, Param, Signedness};
+use opswap_bpf::btf::{BtfType, Param, Signedness, TypeClass};
 use opswap_bpf::insn::Size;
 use opswap_bpf::map::MapKind;
 use opswap_bpf::{Btf, BtfId};
@@ -30,26 +30,21 @@ pub(crate) enum Kind<'a> {
 
 /// The kind of a type.
 pub(crate) fn kind(btf: &Btf, id: BtfId) -> Kind<'_> {
-    match btf.resolve(id) {
-        BtfType::Void => Kind::Void,
-        BtfType::Int(int) => number(int.size, signedness(int.encoding)),
-        BtfType::Enum { size, signed, .. } | BtfType::Enum64 { size, signed, .. } => number(*size, *signed),
-        BtfType::Ptr { to } => Kind::Pointer { to: *to },
-        BtfType::Struct { name, .. } => Kind::Struct { name },
-        BtfType::Union { .. } => Kind::Union,
-        BtfType::FuncProto { ret, params } => Kind::Function { ret: *ret, params },
-        BtfType::Array(_)
-        | BtfType::Fwd { .. }
-        | BtfType::Typedef { .. }
-        | BtfType::Volatile { .. }
-        | BtfType::Const { .. }
-        | BtfType::Restrict { .. }
-        | BtfType::Func(_)
-        | BtfType::Var(_)
-        | BtfType::Datasec { .. }
-        | BtfType::Float { .. }
-        | BtfType::DeclTag { .. }
-        | BtfType::TypeTag { .. } => Kind::Other,
+    let ty = btf.resolve(id);
+    if let (Some(size), Some(signed)) = (ty.stated_size(), ty.signedness()) {
+        number(size, signed)
+    } else if let BtfType::Ptr { to } = ty {
+        Kind::Pointer { to: *to }
+    } else if let BtfType::Struct { name, .. } = ty {
+        Kind::Struct { name }
+    } else if let BtfType::FuncProto { ret, params } = ty {
+        Kind::Function { ret: *ret, params }
+    } else if ty.class() == TypeClass::Aggregate {
+        Kind::Union
+    } else if ty.class() == TypeClass::Void {
+        Kind::Void
+    } else {
+        Kind::Other
     }
 }
 
@@ -62,13 +57,6 @@ fn number(bytes: u32, signed: Signedness) -> Kind<'static> {
         _ => return Kind::Other,
     };
     Kind::Number { size, signed }
-}
-
-fn signedness(encoding: IntEncoding) -> Signedness {
-    match encoding {
-        IntEncoding::Signed => Signedness::Signed,
-        IntEncoding::Unsigned | IntEncoding::Char | IntEncoding::Bool => Signedness::Unsigned,
-    }
 }
 
 /// The struct that a map of this kind is, in the kernel.

@@ -60,18 +60,18 @@ pub unsafe fn bpf_kfunc_dynptr_test(ptr: *mut Dynptr, ptr__nullable: *mut Dynptr
     let _ = (ptr, ptr__nullable);
 }
 
-/// Adds, seven numbers in all: two of them are beyond the registers. Linux calls the fifth `e`.
+/// Adds, seven numbers in all: two of them are beyond the registers. Nothing tells the size of the fifth, so no program can call it:
+/// Linux has it for tracing programs that replace its result.
 ///
 /// # Safety
 /// `b` points to a number.
 #[kfunc(set = bpf_test_modify_return_ids)]
-#[expect(non_snake_case, reason = "the kernel's suffix")]
 pub unsafe fn bpf_modify_return_test2(
     a: i32,
     b: *mut i32,
     c: i16,
     d: i32,
-    e__ign: *mut c_void,
+    e: *mut c_void,
     f: i8,
     g: i32,
 ) -> i32 {
@@ -79,7 +79,7 @@ pub unsafe fn bpf_modify_return_test2(
     let b = unsafe { &mut *b };
     *b = b.wrapping_add(1);
     #[expect(clippy::cast_possible_truncation, reason = "as in C: the low half of the address")]
-    let e = e__ign.addr() as i32;
+    let e = e.addr() as i32;
     let numbers = [a, *b, i32::from(c), d, e, i32::from(f), g];
     numbers.into_iter().fold(0, i32::wrapping_add)
 }

@@ -1,6 +1,7 @@
 //! Types as C: declarations, prototypes, and definitions with the offsets of members.
 
 use super::Btf;
+use super::class::TypeClass;
 use super::types::{ArrayType, BtfType, FwdKind, Member, Param, TagForm};
 use crate::ids::BtfId;
 
@@ -225,21 +226,16 @@ impl<'a> Printer<'a> {
 
 /// What a qualifier or type tag adds, and what it is for.
 fn qualifier(ty: &BtfType) -> Option<(String, BtfId)> {
-    if let BtfType::Const { of } = ty {
-        Some(("const".into(), *of))
-    } else if let BtfType::Volatile { of } = ty {
-        Some(("volatile".into(), *of))
-    } else if let BtfType::Restrict { of } = ty {
-        Some(("restrict".into(), *of))
-    } else if let BtfType::TypeTag { name, of, form } = ty {
-        let word = match form {
-            TagForm::Tag => format!("__attribute__((btf_type_tag(\"{name}\")))"),
-            TagForm::Attribute => format!("__attribute__(({name}))"),
-        };
-        Some((word, *of))
-    } else {
-        None
-    }
+    let of = ty.qualified()?;
+    let BtfType::TypeTag { name, form, .. } = ty else {
+        // The kind's own word is C's, but for its letters.
+        return Some((ty.kind_word().to_lowercase(), of));
+    };
+    let word = match form {
+        TagForm::Tag => format!("__attribute__((btf_type_tag(\"{name}\")))"),
+        TagForm::Attribute => format!("__attribute__(({name}))"),
+    };
+    Some((word, of))
 }
 
 /// The base type's words in front of the declarator; the brackets of an array without a name follow at once.
@@ -249,27 +245,20 @@ fn join(words: &[String], inner: &str) -> String {
 }
 
 fn base_name(ty: &BtfType) -> String {
-    let with = |word: &str, name: &str| {
-        if name.is_empty() { format!("{word} {{ ... }}") } else { format!("{word} {name}") }
+    let name = ty.name().unwrap_or_default();
+    let union = matches!(ty, BtfType::Union { .. } | BtfType::Fwd { kind: FwdKind::Union, .. });
+    let word = match ty.class() {
+        TypeClass::Aggregate | TypeClass::Forward if union => "union",
+        TypeClass::Aggregate | TypeClass::Forward => "struct",
+        TypeClass::Enum => "enum",
+        TypeClass::Void => return "void".into(),
+        TypeClass::Int
+        | TypeClass::Float
+        | TypeClass::Pointer
+        | TypeClass::Array
+        | TypeClass::Alias
+        | TypeClass::Prototype
+        | TypeClass::Declaration => return name.into(),
     };
-    match ty {
-        BtfType::Struct { name, .. } | BtfType::Fwd { name, kind: FwdKind::Struct } => with("struct", name),
-        BtfType::Union { name, .. } | BtfType::Fwd { name, kind: FwdKind::Union } => with("union", name),
-        BtfType::Enum { name, .. } | BtfType::Enum64 { name, .. } => with("enum", name),
-        BtfType::Void => "void".into(),
-        BtfType::Int(_)
-        | BtfType::Typedef { .. }
-        | BtfType::Float { .. }
-        | BtfType::Func(_)
-        | BtfType::Var(_)
-        | BtfType::Datasec { .. }
-        | BtfType::DeclTag { .. }
-        | BtfType::Ptr { .. }
-        | BtfType::Array(_)
-        | BtfType::Volatile { .. }
-        | BtfType::Const { .. }
-        | BtfType::Restrict { .. }
-        | BtfType::FuncProto { .. }
-        | BtfType::TypeTag { .. } => ty.name().unwrap_or_default().into(),
-    }
+    if name.is_empty() { format!("{word} {{ ... }}") } else { format!("{word} {name}") }
 }

@@ -43,40 +43,45 @@ impl Btf {
     /// What `id` refers to must exist and be something that has a place there.
     fn check_references(&self, id: BtfId) -> Result<(), String> {
         let Some(ty) = self.get(id) else { return Ok(()) };
-        match ty {
-            BtfType::Void if id.0 != 0 => Err("`void` is id 0 alone".into()),
-            BtfType::Void
-            | BtfType::Int(_)
-            | BtfType::Enum { .. }
-            | BtfType::Enum64 { .. }
-            | BtfType::Fwd { .. }
-            | BtfType::Float { .. } => Ok(()),
-            BtfType::Ptr { to: of }
-            | BtfType::Typedef { of, .. }
-            | BtfType::Volatile { of }
-            | BtfType::Const { of }
-            | BtfType::Restrict { of }
-            | BtfType::TypeTag { of, .. } => self.expect_type(*of),
-            BtfType::Array(array) => self.check_array(array),
-            BtfType::Struct { members, .. } | BtfType::Union { members, .. } => {
-                members.iter().try_for_each(|member| {
-                    self.expect_type(member.ty).map_err(|why| format!("member `{}`: {why}", member.name))
-                })
-            }
-            BtfType::Func(func) => match self.get(func.proto) {
+        if let Some(of) = ty.made_of().filter(|_| ty.class() != TypeClass::Array) {
+            return self.expect_type(of);
+        }
+        if let Some(members) = ty.members() {
+            let check = |member: &Member| {
+                self.expect_type(member.ty).map_err(|why| format!("member `{}`: {why}", member.name))
+            };
+            return members.iter().try_for_each(check);
+        }
+        if let BtfType::Array(array) = ty {
+            self.check_array(array)
+        } else if let BtfType::FuncProto { ret, params } = ty {
+            self.expect_type(*ret).map_err(|why| format!("return type: {why}"))?;
+            self.check_params(params)
+        } else if ty.class() == TypeClass::Void && id.0 != 0 {
+            Err("`void` is id 0 alone".into())
+        } else {
+            self.check_declaration(ty)
+        }
+    }
+
+    /// What a declaration refers to; any other type that comes here refers to nothing.
+    fn check_declaration(&self, ty: &BtfType) -> Result<(), String> {
+        if let BtfType::Func(func) = ty {
+            match self.get(func.proto) {
                 Some(BtfType::FuncProto { .. }) => Ok(()),
                 other => Err(format!("expected a FUNC_PROTO as {}, found {}", func.proto, describe(other))),
-            },
-            BtfType::FuncProto { ret, params } => {
-                self.expect_type(*ret).map_err(|why| format!("return type: {why}"))?;
-                self.check_params(params)
             }
-            BtfType::Var(var) => self.expect_type(var.ty),
-            BtfType::Datasec { vars, .. } => vars.iter().try_for_each(|var| match self.get(var.ty) {
+        } else if let BtfType::Var(var) = ty {
+            self.expect_type(var.ty)
+        } else if let BtfType::Datasec { vars, .. } = ty {
+            vars.iter().try_for_each(|var| match self.get(var.ty) {
                 Some(BtfType::Var(_) | BtfType::Func(_)) => Ok(()),
                 other => Err(format!("expected a VAR or FUNC as {}, found {}", var.ty, describe(other))),
-            }),
-            BtfType::DeclTag { of, component, .. } => self.check_decl_tag(*of, *component),
+            })
+        } else if let BtfType::DeclTag { of, component, .. } = ty {
+            self.check_decl_tag(*of, *component)
+        } else {
+            Ok(())
         }
     }
 
@@ -218,60 +223,35 @@ impl Btf {
 
     fn check_layout(&self, id: BtfId) -> Result<(), String> {
         let Some(ty) = self.get(id) else { return Ok(()) };
-        match ty {
-            BtfType::Int(int) => {
-                let used = u32::from(int.bit_offset) + u32::from(int.bits);
-                if int.size > 16 || used > int.size * 8 {
-                    return Err(format!(
-                        "{used} bits in {} bytes; at most 16 bytes, and bits within",
-                        int.size
-                    ));
-                }
+        if let BtfType::Int(int) = ty {
+            let used = u32::from(int.bit_offset) + u32::from(int.bits);
+            if int.size > 16 || used > int.size * 8 {
+                return Err(format!("{used} bits in {} bytes; at most 16 bytes, and bits within", int.size));
             }
+        } else if let BtfType::Enum { size, .. } | BtfType::Enum64 { size, .. } = ty {
             // `enum NAME;` alone has neither values nor a size.
-            BtfType::Enum { size: 0, values, .. } if values.is_empty() => {}
-            BtfType::Enum { size, .. } | BtfType::Enum64 { size, .. } => {
-                if !matches!(size, 1 | 2 | 4 | 8) {
-                    return Err(format!("size is {size}; expected 1, 2, 4 or 8"));
-                }
+            let alone = matches!(ty, BtfType::Enum { size: 0, values, .. } if values.is_empty());
+            if !alone && !matches!(size, 1 | 2 | 4 | 8) {
+                return Err(format!("size is {size}; expected 1, 2, 4 or 8"));
             }
-            BtfType::Float { size, .. } => {
-                if !matches!(size, 2 | 4 | 8 | 12 | 16) {
-                    return Err(format!("size is {size}; expected 2, 4, 8, 12 or 16"));
-                }
+        } else if let BtfType::Float { size, .. } = ty {
+            if !matches!(size, 2 | 4 | 8 | 12 | 16) {
+                return Err(format!("size is {size}; expected 2, 4, 8, 12 or 16"));
             }
-            BtfType::Array(_) => {
-                self.size_of(id).ok_or("its element has no size, or it is larger than 4 GiB")?;
+        } else if let BtfType::Array(_) = ty {
+            self.size_of(id).ok_or("its element has no size, or it is larger than 4 GiB")?;
+        } else if let BtfType::Struct { size, members, .. } | BtfType::Union { size, members, .. } = ty {
+            let union = matches!(ty, BtfType::Union { .. });
+            if let Some(member) = members.iter().find(|member| union && member.bit_offset != 0) {
+                return Err(format!("union member `{}` is at bit {}", member.name, member.bit_offset));
             }
-            BtfType::Struct { size, members, .. } => {
-                members.iter().try_for_each(|member| self.check_member(*size, member))?;
+            members.iter().try_for_each(|member| self.check_member(*size, member))?;
+        } else if let BtfType::Datasec { size, vars, .. } = ty {
+            // Compilers leave the section's size 0 and its offsets to the loader.
+            let outside = |offset: u32, bytes: u32| offset.checked_add(bytes).is_none_or(|end| end > *size);
+            if let Some(var) = vars.iter().find(|var| *size != 0 && outside(var.offset, var.size)) {
+                return Err(format!("{} at {:#x} lies outside its {size} bytes", var.ty, var.offset));
             }
-            BtfType::Union { size, members, .. } => {
-                if let Some(member) = members.iter().find(|member| member.bit_offset != 0) {
-                    return Err(format!("union member `{}` is at bit {}", member.name, member.bit_offset));
-                }
-                members.iter().try_for_each(|member| self.check_member(*size, member))?;
-            }
-            BtfType::Datasec { size, vars, .. } => {
-                // Compilers leave the section's size 0 and its offsets to the loader.
-                let outside =
-                    |offset: u32, bytes: u32| offset.checked_add(bytes).is_none_or(|end| end > *size);
-                if let Some(var) = vars.iter().find(|var| *size != 0 && outside(var.offset, var.size)) {
-                    return Err(format!("{} at {:#x} lies outside its {size} bytes", var.ty, var.offset));
-                }
-            }
-            BtfType::Void
-            | BtfType::Ptr { .. }
-            | BtfType::Fwd { .. }
-            | BtfType::Typedef { .. }
-            | BtfType::Volatile { .. }
-            | BtfType::Const { .. }
-            | BtfType::Restrict { .. }
-            | BtfType::Func(_)
-            | BtfType::FuncProto { .. }
-            | BtfType::Var(_)
-            | BtfType::DeclTag { .. }
-            | BtfType::TypeTag { .. } => {}
         }
         Ok(())
     }

@@ -67,6 +67,9 @@ fn dynptr_beside(d: &mut Dynptr, bytes: &mut [u8]) {
 const MAKE: &str = "r1 = r10\nr1 += -16\ncall dynptr_static";
 const D: &str = "r1 = r10\nr1 += -16";
 
+/// Eight bytes from R1 on become the dynptr.
+const FROM_MEMORY: &str = "r2 = 8\nr3 = 0\nr4 = r10\nr4 += -16\ncall helper#197";
+
 #[test]
 fn memory_of_the_host() {
     let text = format!("{MAKE}\n{D}\nr2 = 3\nr3 = 42\ncall dynptr_set\n{D}\ncall dynptr_sum\nexit");
@@ -139,58 +142,40 @@ fn the_same_dynptr_twice_ends_the_run_or_is_refused() {
 
 #[test]
 fn memory_of_a_map() {
-    let text = "
+    let text = format!(
+        "
         r1 = map_value[0]
         r6 = r1
         *(u8 *)(r1 + 0) = 5
         *(u8 *)(r1 + 1) = 6
-        r2 = 8
-        r3 = 0
-        r4 = r10
-        r4 += -16
-        call helper#197
-        r1 = r10
-        r1 += -16
+        {FROM_MEMORY}
+        {D}
         call dynptr_sum
         r7 = r0
-        r1 = r10
-        r1 += -16
+        {D}
         r2 = 1
         r3 = 100
         call dynptr_set
         r0 = *(u8 *)(r6 + 1)
         r0 += r7
-        exit";
-    assert_eq!(with_map(text), Ok([111, 111]));
+        exit"
+    );
+    assert_eq!(with_map(&text), Ok([111, 111]));
     // The stack is no memory for a dynptr: it would outlive the frame.
-    let stack = "
-        *(u64 *)(r10 - 24) = 0
-        r1 = r10
-        r1 += -24
-        r2 = 8
-        r3 = 0
-        r4 = r10
-        r4 += -16
-        call helper#197
-        r0 = 0
-        exit";
-    assert!(refusal(stack).contains("Unsupported reg type"), "{}", refusal(stack));
+    let stack = format!("*(u64 *)(r10 - 24) = 0\nr1 = r10\nr1 += -24\n{FROM_MEMORY}\nr0 = 0\nexit");
+    assert!(refusal(&stack).contains("Unsupported reg type"), "{}", refusal(&stack));
 }
 
 #[test]
 fn the_helpers_copy_and_lend() {
-    let text = "
+    let text = format!(
+        "
         r1 = map_value[0]
         r6 = r1
         *(u64 *)(r1 + 0) = 0
-        r2 = 8
-        r3 = 0
-        r4 = r10
-        r4 += -16
-        call helper#197
+        {FROM_MEMORY}
         *(u64 *)(r10 - 24) = 7
-        r1 = r10
-        r1 += -16
+        {D}
         r2 = 2
         r3 = r10
         r3 += -24
@@ -209,15 +194,13 @@ fn the_helpers_copy_and_lend() {
         call helper#201
         if r0 != 0 goto wrong
         r7 = *(u64 *)(r10 - 32)
-        r1 = r10
-        r1 += -16
+        {D}
         r2 = 2
         r3 = 4
         call helper#203
         if r0 == 0 goto wrong
         *(u8 *)(r0 + 3) = 9
-        r1 = r10
-        r1 += -16
+        {D}
         r2 = 5
         r3 = 4
         call helper#203
@@ -228,6 +211,7 @@ fn the_helpers_copy_and_lend() {
         exit
     wrong:
         r0 = 1
-        exit";
-    assert_eq!(with_map(text), Ok([0x709, 0x709]));
+        exit"
+    );
+    assert_eq!(with_map(&text), Ok([0x709, 0x709]));
 }

@@ -116,6 +116,26 @@ fn range(to: u32) -> std::ops::Range<u32> {
     0..to
 }
 
+/// Numbers from 1; none but below a hundred, and not 13.
+#[kfunc_iter(name = "few")]
+fn few_numbers(to: u64) -> Result<std::vec::IntoIter<u64>, Errno> {
+    assert_ne!(to, 13, "thirteen");
+    let _life = Life::new();
+    if to > 100 { Err(Errno::EINVAL) } else { Ok((1..=to).collect::<Vec<_>>().into_iter()) }
+}
+
+/// The same behind a closed type, with something to drop on the way.
+#[kfunc_iter]
+fn some_numbers(to: u64) -> Result<impl Iterator<Item = u64>, Errno> {
+    let life = Life::new();
+    if to > 100 {
+        return Err(Errno::new(34).expect("ERANGE"));
+    }
+    Ok((1..=to).inspect(move |_| {
+        let _ = &life;
+    }))
+}
+
 /// Owned objects.
 #[kfunc_iter(name = "points")]
 fn all_points(count: u64) -> std::vec::IntoIter<KRef<Point>> {
@@ -159,33 +179,57 @@ fn endless() -> impl Iterator<Item = u8> {
     std::iter::repeat(1)
 }
 
+/// A function of the iterator `name` with the state of so many bytes at the end of the stack; `also` fills in what else it is given.
+fn on(name: &str, function: &str, bytes: u32, also: &str) -> String {
+    format!("r1 = r10\nr1 += -{bytes}\n{also}\ncall bpf_iter_{name}_{function}")
+}
+
 /// Sums up an iterator of numbers with a state of so many bytes.
 fn sum(name: &str, new: &str, load: &str, bytes: u32) -> String {
+    let [new, next, destroy] =
+        [("new", new), ("next", ""), ("destroy", "")].map(|(function, also)| on(name, function, bytes, also));
     format!(
         "
         r6 = 0
-        r1 = r10
-        r1 += -{bytes}
         {new}
-        call bpf_iter_{name}_new
+        r7 = r0
     again:
-        r1 = r10
-        r1 += -{bytes}
-        call bpf_iter_{name}_next
+        {next}
         if r0 == 0 goto done
         {load}
         r6 += r1
         goto again
     done:
-        r1 = r10
-        r1 += -{bytes}
-        call bpf_iter_{name}_destroy
+        {destroy}
         r0 = r6
         exit"
     )
 }
 
+/// The same, and the result is what `new` gave.
+fn made(name: &str, new: &str) -> String {
+    sum(name, new, WORD, 8).replace("r0 = r6", "r0 = r7")
+}
+
+/// The kernel's test iterator (40, once) is made, something is done, and it is destroyed.
+fn with_seq(between: &str, result: &str) -> String {
+    let new = on("testmod_seq", "new", 16, "r2 = 40\nr3 = 1");
+    let destroy = on("testmod_seq", "destroy", 16, "");
+    format!("{new}\n{between}\n{destroy}\n{result}\nexit")
+}
+
+/// Both engines end with this panic, and nothing is left alive.
+fn panics(text: &str, expected: (&str, &str)) {
+    for result in run(text) {
+        let Err(RunError::KfuncPanicked { kfunc, message }) = result else { panic!("{result:?}") };
+        assert_eq!((kfunc.as_str(), message.as_str()), expected);
+        assert_eq!(ALIVE.get(), 0);
+    }
+}
+
 const WORD: &str = "r1 = *(u64 *)(r0 + 0)";
+/// What `assert_ne!` says.
+const FEW_PANIC: &str = "assertion `left != right` failed: thirteen\n  left: 13\n right: 13";
 const HALF: &str = "r1 = *(u32 *)(r0 + 0)";
 
 /// The interpreter reads nothing but the program's own memory.
@@ -202,23 +246,8 @@ fn an_iterator_by_hand() {
 
 #[test]
 fn other_functions_look_at_a_state() {
-    let text = "
-        r1 = r10
-        r1 += -16
-        r2 = 40
-        r3 = 1
-        call bpf_iter_testmod_seq_new
-        r1 = 2
-        r2 = r10
-        r2 += -16
-        call bpf_iter_testmod_seq_value
-        r6 = r0
-        r1 = r10
-        r1 += -16
-        call bpf_iter_testmod_seq_destroy
-        r0 = r6
-        exit";
-    assert_eq!(value(text), 42);
+    let look = "r1 = 2\nr2 = r10\nr2 += -16\ncall bpf_iter_testmod_seq_value\nr6 = r0";
+    assert_eq!(value(&with_seq(look, "r0 = r6")), 42);
 }
 
 #[test]
@@ -233,61 +262,46 @@ fn rust_iterators() {
 }
 
 #[test]
-fn a_panic_in_next_ends_the_run_and_drops_the_iterator() {
-    for result in run(&sum("panics", "r2 = 1", "r1 = 1", 8)) {
-        let Err(RunError::KfuncPanicked { kfunc, message }) = result else { panic!("{result:?}") };
-        assert_eq!((kfunc.as_str(), message.as_str()), ("bpf_iter_panics_next", "at the third"));
-    }
+fn an_iterator_that_may_not_begin() {
+    let result = |text: &str| jit(text).map(u64::cast_signed);
+    assert_eq!(result(&sum("few", "r2 = 4", WORD, 8)), Ok(1 + 2 + 3 + 4));
+    assert_eq!(result(&made("few", "r2 = 4")), Ok(0));
+    assert_eq!(jit(&sum("some_numbers", "r2 = 4", WORD, 8)), Ok(1 + 2 + 3 + 4));
+    // It could not begin: the state is empty, and is destroyed all the same. Nothing is read, so both engines run it.
+    assert_eq!(value(&sum("few", "r2 = 101", WORD, 8)), 0);
+    assert_eq!(value(&made("few", "r2 = 101")).cast_signed(), -i64::from(Errno::EINVAL.number()));
+    assert_eq!(value(&made("some_numbers", "r2 = 101")).cast_signed(), -34);
     assert_eq!(ALIVE.get(), 0);
+    // Nor may it forget that: a program that leaves the state as it is leaks nothing, and is refused like any other.
+    let forgets = format!("{}\nr0 = 0\nexit", on("few", "new", 8, "r2 = 101"));
+    assert!(refusal(&forgets).contains("Unreleased reference"), "{}", refusal(&forgets));
 }
 
 #[test]
-fn a_panic_in_drop_ends_the_run() {
-    for result in run(&sum("panics", "r2 = 2", "r1 = 1", 8)) {
-        let Err(RunError::KfuncPanicked { kfunc, message }) = result else { panic!("{result:?}") };
-        assert_eq!((kfunc.as_str(), message.as_str()), ("bpf_iter_panics_destroy", "dropped"));
-    }
-    assert_eq!(ALIVE.get(), 0);
+fn a_panic_in_an_iterators_function_ends_the_run_and_drops_the_iterator() {
+    panics(&sum("few", "r2 = 13", WORD, 8), ("bpf_iter_few_new", FEW_PANIC));
+    panics(&sum("panics", "r2 = 1", "r1 = 1", 8), ("bpf_iter_panics_next", "at the third"));
+    panics(&sum("panics", "r2 = 2", "r1 = 1", 8), ("bpf_iter_panics_destroy", "dropped"));
 }
 
 #[test]
 fn a_run_that_ends_early_drops_its_iterators() {
     // The second iterator panics while the first is under way, and an object is owned.
-    let text = "
-        r1 = 5
-        call iter_point_get
-        r7 = r0
-        r1 = r10
-        r1 += -8
-        r2 = 0
-        r3 = 9
-        call bpf_iter_numbers_new
-        r1 = r10
-        r1 += -8
-        call bpf_iter_numbers_next
-        r1 = r10
-        r1 += -16
-        r2 = 1
-        call bpf_iter_panics_new
-    again:
-        r1 = r10
-        r1 += -16
-        call bpf_iter_panics_next
-        if r0 != 0 goto again
-        r1 = r10
-        r1 += -16
-        call bpf_iter_panics_destroy
-        r1 = r10
-        r1 += -8
-        call bpf_iter_numbers_destroy
-        r1 = r7
-        call iter_point_put
-        r0 = 0
-        exit";
-    for result in run(text) {
-        assert!(matches!(result, Err(RunError::KfuncPanicked { .. })), "{result:?}");
-    }
-    assert_eq!(ALIVE.get(), 0);
+    let numbers = |function, also| on("numbers", function, 8, also);
+    let failing = |function, also| on("panics", function, 16, also);
+    let text = [
+        "r1 = 5\ncall iter_point_get\nr7 = r0",
+        &numbers("new", "r2 = 0\nr3 = 9"),
+        &numbers("next", ""),
+        &failing("new", "r2 = 1"),
+        "again:",
+        &failing("next", ""),
+        "if r0 != 0 goto again",
+        &failing("destroy", ""),
+        &numbers("destroy", ""),
+        "r1 = r7\ncall iter_point_put\nr0 = 0\nexit",
+    ];
+    panics(&text.join("\n"), ("bpf_iter_panics_next", "at the third"));
 }
 
 #[test]
@@ -299,23 +313,9 @@ fn an_iterator_without_an_end_ends_the_run() {
 
 #[test]
 fn a_state_passed_twice_ends_the_run() {
-    let text = "
-        r1 = r10
-        r1 += -16
-        r2 = 40
-        r3 = 1
-        call bpf_iter_testmod_seq_new
-        r1 = r10
-        r1 += -16
-        r2 = r1
-        call iter_two
-        r1 = r10
-        r1 += -16
-        call bpf_iter_testmod_seq_destroy
-        r0 = 0
-        exit";
+    let text = with_seq("r1 = r10\nr1 += -16\nr2 = r1\ncall iter_two", "r0 = 0");
     // Either proof will do: the verifier's, or the shim's.
-    if let Ok(program) = load(text) {
+    if let Ok(program) = load(&text) {
         let result = program.run(&mut [0; crate::lab::SIZE]);
         assert!(matches!(result, Err(RunError::BadArgument { .. })), "{result:?}");
     }
@@ -323,22 +323,7 @@ fn a_state_passed_twice_ends_the_run() {
 
 #[test]
 fn a_state_is_the_hosts_alone() {
-    let between = |attack: &str| {
-        format!(
-            "
-            r1 = r10
-            r1 += -16
-            r2 = 40
-            r3 = 1
-            call bpf_iter_testmod_seq_new
-            {attack}
-            r1 = r10
-            r1 += -16
-            call bpf_iter_testmod_seq_destroy
-            r0 = 0
-            exit"
-        )
-    };
+    let between = |attack: &str| with_seq(attack, "r0 = 0");
     assert!(load(&between("")).is_ok(), "without the attack it is accepted");
     let attacks = [
         ("a write into it", "*(u64 *)(r10 - 16) = 1"),
@@ -357,73 +342,34 @@ fn a_state_is_the_hosts_alone() {
 
 #[test]
 fn states_must_be_made_and_destroyed() {
-    let leak = "
-        r1 = r10
-        r1 += -8
-        r2 = 0
-        r3 = 3
-        call bpf_iter_numbers_new
-        r0 = 0
-        exit";
-    assert!(refusal(leak).contains("Unreleased reference"), "{}", refusal(leak));
-    let unmade = "
-        *(u64 *)(r10 - 8) = 0
-        r1 = r10
-        r1 += -8
-        call bpf_iter_numbers_next
-        r0 = 0
-        exit";
-    assert!(refusal(unmade).contains("initialized"), "{}", refusal(unmade));
+    let leak = format!("{}\nr0 = 0\nexit", on("numbers", "new", 8, "r2 = 0\nr3 = 3"));
+    assert!(refusal(&leak).contains("Unreleased reference"), "{}", refusal(&leak));
+    let unmade = format!("*(u64 *)(r10 - 8) = 0\n{}\nr0 = 0\nexit", on("numbers", "next", 8, ""));
+    assert!(refusal(&unmade).contains("initialized"), "{}", refusal(&unmade));
 }
 
 #[test]
 fn an_item_is_the_iterators_until_it_goes_on() {
+    let points = |function, also| on("points", function, 8, also);
     let around = |last: &str| {
+        let (new, next) = (points("new", "r2 = 4"), points("next", ""));
         format!(
-            "
-            r1 = r10
-            r1 += -8
-            r2 = 4
-            call bpf_iter_points_new
-            r1 = r10
-            r1 += -8
-            call bpf_iter_points_next
-            if r0 == 0 goto done
-            r7 = r0
-            {last}
-        done:
-            r1 = r10
-            r1 += -8
-            call bpf_iter_points_destroy
-            r0 = 0
-            exit"
+            "{new}\n{next}\nif r0 == 0 goto done\nr7 = r0\n{last}\ndone:\n{}\nr0 = 0\nexit",
+            points("destroy", "")
         )
     };
-    assert!(
-        load(&around("r1 = r7\ncall iter_point_number")).is_ok(),
-        "{}",
-        refusal(&around("r1 = r7\ncall iter_point_number"))
-    );
+    let look = "r1 = r7\ncall iter_point_number";
+    assert!(load(&around(look)).is_ok(), "{}", refusal(&around(look)));
     // `next` drops the item before, `destroy` the last one.
-    let next = "r1 = r10\nr1 += -8\ncall bpf_iter_points_next\nr1 = r7\ncall iter_point_number";
-    refusal(&around(next));
-    let destroyed = "
-        r1 = r10
-        r1 += -8
-        r2 = 4
-        call bpf_iter_points_new
-        r1 = r10
-        r1 += -8
-        call bpf_iter_points_next
-        r7 = r0
-        r1 = r10
-        r1 += -8
-        call bpf_iter_points_destroy
-        r0 = 0
-        if r7 == 0 goto done
-        r1 = r7
-        call iter_point_number
-    done:
-        exit";
-    refusal(destroyed);
+    refusal(&around(&format!("{}\n{look}", points("next", ""))));
+    let destroyed = [
+        &points("new", "r2 = 4"),
+        &points("next", ""),
+        "r7 = r0",
+        &points("destroy", ""),
+        "r0 = 0\nif r7 == 0 goto done",
+        look,
+        "done:\nexit",
+    ];
+    refusal(&destroyed.join("\n"));
 }
