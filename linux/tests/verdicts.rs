@@ -169,6 +169,45 @@ fn members_are_held_as_in_the_kernel() {
     }
 }
 
+/// What the kernel (6.18) says of bytes of a task that `bpf_trace_printk` is to read: member, bytes from there on, how many.
+const READ: [(&str, u32, u32, &str); 9] = [
+    ("comm", 0, 16, "[accept]"),
+    ("comm", 4, 12, "[accept]"),
+    ("comm", 0, 17, "access beyond the end of member comm"),
+    ("comm", 4, 13, "access beyond the end of member comm"),
+    ("pid", 0, 4, "[accept]"),
+    ("pid", 0, 8, "access beyond the end of member pid"),
+    ("mm", 0, 8, "[accept]"),
+    ("mm", 0, 4, "cannot access ptr member mm"),
+    ("tasks", 0, 16, "cannot access ptr member next"),
+];
+
+#[test]
+fn members_of_trusted_objects_are_memory_to_read() {
+    let Some(kernel) = running() else {
+        opswap_skips::skipped("no /sys/kernel/btf/vmlinux");
+        return;
+    };
+    let btf = kernel.0.types();
+    let task = btf.find_struct("task_struct").expect("every kernel has tasks");
+    let offset = |member| offset_of(btf, task, member).expect("tasks have these for long");
+    let read = |before: &str, at: u32, bytes: u32| {
+        format!(
+            "r1 = *(u64 *)(r1 + 0)\n{before}\nr1 += {at}\nr2 = {bytes}\ncall bpf_trace_printk\nr0 = 0\nexit"
+        )
+    };
+    for (member, from, bytes, expected) in READ {
+        kernel.expect("tp_btf/task_newtask", &read("", offset(member) + from, bytes), expected);
+    }
+    let walked = format!("r1 = *(u64 *)(r1 + {})", offset("last_wakee"));
+    kernel.expect("tp_btf/task_newtask", &read(&walked, offset("comm"), 16), "R1 type=ptr_ expected=fp");
+    let written = format!(
+        "r1 = *(u64 *)(r1 + 0)\nr1 += {}\nr2 = 16\ncall bpf_get_current_comm\nr0 = 0\nexit",
+        offset("comm")
+    );
+    kernel.expect("tp_btf/task_newtask", &written, "R1 type=trusted_ptr_");
+}
+
 #[test]
 fn a_packet_that_is_pulled_moves() {
     let Some(kernel) = running() else {

@@ -4,11 +4,11 @@ use opswap_bpf::insn::Reg;
 use opswap_bpf::proto::{MemAccess, MemInit, Nullness};
 use opswap_bpf::{MapId, RefId};
 
-use super::{bounds, grants, map, packet, stack};
+use super::{bounds, grants, map, object, packet, stack};
 use crate::demand::{Access, Halves};
-use crate::host::PointerLeaks;
+use crate::host::{Aliasing, PointerLeaks};
 use crate::reject::{Bounded, Direction, Reason, StackUse};
-use crate::state::{Byte, Pointer, RegState, Region, Stack, VerifierState};
+use crate::state::{Byte, Pointer, RegState, Region, Stack, Trust, VerifierState};
 use crate::subject::Subject;
 
 /// What a call asks of a memory argument.
@@ -203,6 +203,15 @@ pub(crate) fn check(
             packet::check_span(pointer, reg, 0, size, range)?;
             Space::Host
         }
+        // A host that shares what it gives may change it meanwhile: its helpers know.
+        Region::Object(ty)
+            if pointer.trust == Trust::Trusted
+                && subject.policy.aliasing == Aliasing::Shared
+                && access == MemAccess::Read =>
+        {
+            object::check_bytes(subject, pointer, ty, reg, size)?;
+            Space::Host
+        }
         Region::Object(_)
         | Region::Allocated(_)
         | Region::MapPtr(_)
@@ -266,7 +275,7 @@ fn check_stack(
 
 /// No spilled pointer lies partly within the span.
 fn check_not_cut(subject: &Subject<'_>, stack: &Stack, span: stack::Span) -> Result<(), Reason> {
-    if subject.policy.leaks == crate::host::PointerLeaks::Allowed {
+    if subject.policy.leaks == PointerLeaks::Allowed {
         return Ok(());
     }
     let end = span.start + i64::from(span.bytes);

@@ -1,7 +1,7 @@
 //! Fields of host objects: the walk through BTF from a type and an offset to a member, and what the host allows there.
 
 use opswap_bpf::btf::Member;
-use opswap_bpf::insn::Extend;
+use opswap_bpf::insn::{Extend, Reg};
 use opswap_bpf::proto::{FieldAccess, FieldPolicy, MemAccess, Nullness, PointerPolicy};
 use opswap_bpf::{Btf, BtfId, BtfType, TypeRef};
 
@@ -119,7 +119,14 @@ fn walk(subject: &Subject<'_>, ty: TypeRef, wanted: Wanted) -> Result<Found, Rea
             return Err(fault(name, ObjectFault::Hidden { member: member.name.clone() }));
         }
         if end > last {
-            return Err(fault(name, ObjectFault::BeyondMember { member: member.name.clone(), end: last }));
+            let member = (member.name.clone(), btf.pointee(btf.skip_modifiers(member.ty)));
+            return Err(fault(
+                name,
+                match member {
+                    (member, Some(_)) => ObjectFault::PartOfPointer { member },
+                    (member, None) => ObjectFault::BeyondMember { member, end: last },
+                },
+            ));
         }
         if matches!(btf.get(owner), Some(BtfType::Union { .. })) && may_overlay(subject, members) {
             place = Overlay::Shared;
@@ -200,9 +207,13 @@ fn is_number(btf: &Btf, ty: BtfId) -> bool {
 }
 
 /// The fixed, non-negative offset of an access.
-fn offset_of(subject: &Subject<'_>, pointer: &Pointer, ty: TypeRef, place: Place) -> Result<Wanted, Reason> {
-    let reg = place.base;
-    let fixed = i64::from(pointer.offset) + i64::from(place.offset);
+fn wanted(
+    subject: &Subject<'_>,
+    pointer: &Pointer,
+    ty: TypeRef,
+    (reg, offset, size): (Reg, i16, u32),
+) -> Result<Wanted, Reason> {
+    let fixed = i64::from(pointer.offset) + i64::from(offset);
     if fixed < 0 {
         return Err(Reason::ObjectNegative { reg, ty: type_name(subject, ty), offset: fixed });
     }
@@ -219,7 +230,29 @@ fn offset_of(subject: &Subject<'_>, pointer: &Pointer, ty: TypeRef, place: Place
         ty: type_name(subject, ty),
         offset: fixed,
     })?;
-    Ok(Wanted { offset, size: place.size.bytes() })
+    Ok(Wanted { offset, size })
+}
+
+/// The bytes of an access of the program.
+fn accessed(subject: &Subject<'_>, pointer: &Pointer, ty: TypeRef, place: Place) -> Result<Wanted, Reason> {
+    wanted(subject, pointer, ty, (place.base, place.offset, place.size.bytes()))
+}
+
+/// Bytes of an object that a function is given to read: of one member, or of an array of numbers (Linux's names of tasks).
+pub(super) fn check_bytes(
+    subject: &Subject<'_>,
+    pointer: &Pointer,
+    ty: TypeRef,
+    reg: Reg,
+    size: u32,
+) -> Result<(), Reason> {
+    let found = walk(subject, ty, wanted(subject, pointer, ty, (reg, 0, size))?)?;
+    let btf = subject.host.btf(ty.space).ok_or(Reason::UnknownType { ty })?;
+    if is_number(btf, found.ty) || subject.policy.leaks == PointerLeaks::Allowed {
+        Ok(())
+    } else {
+        Err(Reason::AddressRead { reg, ty: type_name(subject, ty) })
+    }
 }
 
 pub(super) fn check_read(
@@ -233,7 +266,7 @@ pub(super) fn check_read(
     if pointer.trust.is_unproved() && subject.policy.untrusted_reads == UntrustedReads::Refused {
         return Err(super::opaque(place, pointer));
     }
-    let found = walk(subject, ty, offset_of(subject, pointer, ty, place)?)?;
+    let found = walk(subject, ty, accessed(subject, pointer, ty, place)?)?;
     let btf = subject.host.btf(ty.space).ok_or(Reason::UnknownType { ty })?;
     let Some(BtfType::Ptr { to }) = btf.get(found.ty) else {
         return Ok(super::number(place.size, extend));
@@ -311,7 +344,7 @@ pub(super) fn check_write(
             member_rule: FieldAccess::ReadOnly,
         });
     }
-    let found = walk(subject, ty, offset_of(subject, pointer, ty, place)?)?;
+    let found = walk(subject, ty, accessed(subject, pointer, ty, place)?)?;
     let exclusive = matches!(pointer.trust, Trust::Exclusive(_));
     let allowed = match found.policy.access {
         FieldAccess::Shared => true,
