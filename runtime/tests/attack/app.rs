@@ -151,6 +151,16 @@ fn word_copy(from: &u64, to: &mut u64) {
     *to = *from;
 }
 
+#[kfunc]
+fn word_same(word: &u64) -> &u64 {
+    word
+}
+
+#[kfunc]
+fn bytes_same(bytes: &mut [u8], rdwr_buf_size: Const<u32>) -> &mut [u8] {
+    &mut bytes[..rdwr_buf_size.0 as usize]
+}
+
 /// The table.
 #[struct_ops(name = "attack_ops")]
 pub(crate) struct AttackOps {

@@ -214,6 +214,24 @@ const REFUSED: &[(&str, For, &str, &str)] = &[
         "may name the same object",
     ),
     (
+        "a spilled pointer forged through what a function gave back of the stack",
+        Alone,
+        "r6 = r1; *(u64 *)(r10 - 8) = 5; r1 = r10; r1 += -8; r2 = 8; r3 = 8; call bytes_same; *(u64 *)(r10 - 8) = r6; *(u64 *)(r0 + 0) = 4096; r1 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r1 + 0); exit",
+        "R0 !read_ok",
+    ),
+    (
+        "an address read through what a function gave back of the stack",
+        Alone,
+        "*(u64 *)(r10 - 8) = 5; r1 = r10; r1 += -8; call word_same; *(u64 *)(r10 - 8) = r10; r0 = *(u64 *)(r0 + 0); exit",
+        "R0 !read_ok",
+    ),
+    (
+        "what a function gave back of a stack that is gone",
+        Alone,
+        "call +2; r0 = *(u64 *)(r0 + 0); exit; *(u64 *)(r10 - 8) = 5; r1 = r10; r1 += -8; call word_same; exit",
+        "R0 !read_ok",
+    ),
+    (
         "a spilled pointer as bytes",
         Alone,
         "*(u64 *)(r10 - 8) = r1; r1 = r10; r1 += -8; r2 = 8; call fill; r0 = 0; exit",
@@ -307,6 +325,12 @@ const ACCEPTED: &[(&str, For, &str)] = &[
         "r6 = *(u64 *)(r1 + 0); r7 = *(u64 *)(r6 + 8); if r7 == 0 goto +2; r2 = 1; lock *(u32 *)(r7 + 8) += r2; r0 = 0; exit",
     ),
     ("handed through", Give, "r0 = *(u64 *)(r1 + 0); exit"),
+    ("the context given back", Alone, "r2 = 16; r3 = 8; call bytes_same; *(u64 *)(r0 + 0) = 1; r0 = 0; exit"),
+    (
+        "the stack given back and not used",
+        Alone,
+        "*(u64 *)(r10 - 8) = 5; r1 = r10; r1 += -8; call word_same; r0 = *(u64 *)(r10 - 8); exit",
+    ),
     ("context as memory", Alone, "r2 = 16; call fill; r0 = 0; exit"),
 ];
 

@@ -111,6 +111,14 @@ impl Extent {
         matches!(self.space, Space::Stack(_))
     }
 
+    /// Whether it is memory that a pointer of another kind must not reach: the program's own stack, and keys, which end with a callback.
+    pub(crate) fn is_tracked(&self) -> bool {
+        match self.space {
+            Space::Stack(_) | Space::Key(_) => true,
+            Space::Context | Space::Map(_) | Space::InnerMap | Space::Host => false,
+        }
+    }
+
     /// The call's effect on the program's own stack: what the callee may have written is some number.
     ///
     /// `gone` is what slices of overwritten dynptrs become.

@@ -234,7 +234,8 @@ fn borrowed(arguments: &[Argument], tie: ArgIdx, pointer: Pointer) -> Outcome {
         },
         Some(Argument::Memory(extent)) => match extent.root {
             Some(root) => plain(Trust::Borrowed(root)),
-            // Borrowed from the program's own memory, which may change any time.
+            // A second way to what the verifier tracks byte by byte: pointers may lie there later, and it ends with its frame.
+            None if extent.is_tracked() => Outcome::Value(RegState::NotInit),
             None => plain(Trust::Untrusted),
         },
         Some(Argument::OnStack(held)) => match held.lender() {
