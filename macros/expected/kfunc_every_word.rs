@@ -14,6 +14,6 @@ const _: () = {
         (read, || &__DECL),
         __p::arg::<__p::In<&Flow>>("flow"),
         __p::arg::<__p::In<&mut [u8]>>("to"),
-        __p::ret::<__p::Fixed<Result<u32, Errno>>>("Result<u32 , Errno>"),
+        __p::ret::<__p::Fixed<Result<u32, Errno>>>(""),
     ));
 };

@@ -11,6 +11,6 @@ const _: () = {
         (flow_set, || &__DECL),
         __p::arg::<__p::In<&mut Flow>>("flow"),
         __p::arg::<__p::In<u32>>("window"),
-        __p::ret::<__p::Fixed<()>>("()"),
+        __p::ret::<__p::Fixed<()>>(""),
     ));
 };

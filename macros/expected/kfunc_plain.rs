@@ -11,6 +11,6 @@ const _: () = {
         (add, || &__DECL),
         __p::arg::<__p::In<u32>>("a"),
         __p::arg::<__p::In<i16>>("b"),
-        __p::ret::<__p::Fixed<u64>>("u64"),
+        __p::ret::<__p::Fixed<u64>>(""),
     ));
 };

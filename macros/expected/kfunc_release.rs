@@ -10,6 +10,6 @@ const _: () = {
         unsafe { __p::words(__p::place!(), "flow_put", __p::Tie::NONE, 2) },
         (flow_put, || &__DECL),
         __p::arg::<__p::In<KRef<Flow>>>("flow"),
-        __p::ret::<__p::Fixed<()>>("()"),
+        __p::ret::<__p::Fixed<()>>(""),
     )));
 };

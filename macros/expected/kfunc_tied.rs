@@ -11,6 +11,6 @@ const _: () = {
         (pick, || &__DECL),
         __p::arg::<__p::In<&Flow>>("flow"),
         __p::arg::<__p::In<&Peer>>("peer"),
-        __p::ret::<__p::Tied<&Path>>("&'a Path"),
+        __p::ret::<__p::Tied<&Path>>(""),
     ));
 };

@@ -34,6 +34,6 @@ const _: () = {
         __p::arg::<__p::In<Const<u64>>>("window"),
         __p::arg::<__p::In<&CStr>>("name"),
         __p::arg::<__p::In<&CallSite>>("site"),
-        __p::ret::<__p::Fixed<u64>>("u64"),
+        __p::ret::<__p::Fixed<u64>>(""),
     ));
 };

@@ -39,7 +39,7 @@ impl Macro {
 }
 
 /// Name of the golden file, the item's attribute and body, and who expands it.
-const ITEMS: [(&str, Macro, &str, &str); 18] = [
+const ITEMS: [(&str, Macro, &str, &str); 19] = [
     ("kfunc_plain", Macro::Kfunc, "", "fn add(a: u32, b: i16) -> u64 { a as u64 + b as u64 }"),
     (
         "kfunc_acquire",
@@ -78,6 +78,23 @@ const ITEMS: [(&str, Macro, &str, &str); 18] = [
         "/// Replaces a flow.\nfn replace(congestion_flow: Option<KRef<Flow>>, remote_peer: &Peer, network_path: Option<&Path>, \
          mode: Mode, acknowledged: u32, retransmitted: u32, sent_bytes: u64, timestamp: u64, is_first: bool, \
          window: Const<u64>, counters: &MapOf<u32, u64>, description: &CStr) -> Option<KRef<Flow>> { None }",
+    ),
+    (
+        "kfunc_twelve_long_names",
+        Macro::Kfunc,
+        "acquire, release, ret_null, name = \"congestion_connection_replace\", programs(struct_ops, tracing), \
+         set = CONGESTION_CONTROL_WRITERS, filter = only_those_allowed, deprecated = \"use connection_swap\"",
+        "/// Replaces a connection.\nfn congestion_control_connection_replace_with_another(\
+         first: Option<KRef<CongestionControlConnectionOfTheApplication>>, \
+         second: &CongestionControlConnectionOfTheApplication<WithAParameter>, \
+         third: Option<&congestion::control::of::the::application::Connection>, \
+         fourth: CongestionControlModeOfTheApplication, fifth: Rcu<'_, CongestionControlPathOfTheApplication>, \
+         the_number_of_segments_that_were_acknowledged_since: u32, the_number_of_segments_that_were_retransmitted: u32, \
+         the_time_at_which_the_first_of_them_was_sent: u64, the_mode_is_the_first_of_all_modes_that_there_are: bool, \
+         the_window_of_the_other_end_of_the_connection: Const<u64>, \
+         counters: &MapOf<CongestionControlCounterOfTheApplication, u64>, \
+         the_description_of_the_other_end_of_the_connection: &CStr\
+         ) -> Option<KRef<NetworkPath>> { None }",
     ),
     (
         "kfunc_twelve_raw",

@@ -61,7 +61,9 @@ const CALLER: &str = "__prog";
 
 /// The result, and an assertion per flag that speaks of it, at the flag.
 fn ret(kfunc: &Kfunc) -> TokenStream {
-    let spelt = spelt(&kfunc.ret);
+    // Only messages of these flags show it.
+    let shown = kfunc.flags.iter().any(|(_, flag)| matches!(flag.rule, Some(Rule::Result(_))));
+    let spelt = if shown { spelt(&kfunc.ret) } else { String::new() };
     let ret = signature::erased(&kfunc.ret);
     let mut tokens = match (kfunc.mode, kfunc.tie) {
         (Mode::Raw, _) => quote_spanned!(ret.span()=> __p::raw_ret::<__p::RawOut<#ret>>(#spelt)),
@@ -127,14 +129,22 @@ fn agreeing(kfunc: &Kfunc, mut signature: TokenStream) -> TokenStream {
     signature
 }
 
-/// A type as people write it.
+/// Most characters of a type in a message.
+const SPELT: usize = 40;
+
+/// A type as people write it; the end of a long one is left out.
 fn spelt(ty: &Type) -> String {
-    ty.to_token_stream()
+    let whole = ty
+        .to_token_stream()
         .to_string()
         .replace(" :: ", "::")
         .replace(" < ", "<")
         .replace(" >", ">")
         .replace("& ", "&")
         .replace("* mut ", "*mut ")
-        .replace("* const ", "*const ")
+        .replace("* const ", "*const ");
+    match whole.char_indices().nth(SPELT) {
+        Some((end, _)) => format!("{} …", &whole[..end]),
+        None => whole,
+    }
 }
