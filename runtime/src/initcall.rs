@@ -137,7 +137,7 @@ pub(crate) fn registered() -> Result<&'static [RegisteredSet], String> {
 /// Runs initcalls in their order.
 fn run<'d>(all: impl Iterator<Item = &'d InitcallDecl>) -> Result<Vec<RegisteredSet>, String> {
     let mut all: Vec<&InitcallDecl> = all.collect();
-    all.sort_by_key(|decl| (decl.level, decl.name, decl.place.tag, decl.place.line));
+    all.sort_by_key(|decl| (decl.level, decl.name, decl.place.file(), decl.place.line));
     let mut registrar = Registrar::default();
     for decl in all {
         registrar.by = decl.described();
