@@ -16,6 +16,10 @@ mod campaign;
 mod contracts;
 #[path = "../tests/trust/deeds.rs"]
 mod deeds;
+#[path = "../tests/trust/dynptrs.rs"]
+mod dynptrs;
+#[path = "../tests/trust/fields.rs"]
+mod fields;
 #[path = "../tests/trust/heap.rs"]
 mod heap;
 #[path = "../tests/trust/kept.rs"]

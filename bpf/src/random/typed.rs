@@ -14,6 +14,8 @@
 //! | `functions` | calls of the program's own functions |
 //! | `objects` | objects of the host on the stack, and what must be given back |
 //! | `iterators` | iterators and loops over them |
+//! | `dynptrs` | dynptrs and their slices |
+//! | `fields` | locks and kptrs in map values |
 //! | `sections` | saved interrupt states, RCU sections |
 //! | `maps` | maps without special fields |
 //! | `breaks` | changes that break a rule |
@@ -21,6 +23,8 @@
 mod body;
 mod breaks;
 mod calls;
+mod dynptrs;
+mod fields;
 mod functions;
 mod held;
 mod iterators;
@@ -39,8 +43,11 @@ use super::{Features, Rng};
 use crate::ids::{InsnIdx, TypeRef};
 use crate::insn::{CallTarget, Imm64, Insn};
 use crate::map::MapProto;
-use crate::proto::{ArgProto, ContextLayout, Intrinsic, KfuncFlags, Nullness, RetProto, Sleepable};
+use crate::proto::{
+    ArgProto, ContextLayout, DynptrMemory, Intrinsic, KfuncFlags, Nullness, RetProto, Sleepable,
+};
 use body::{Body, Role};
+use objects::Kind;
 
 /// Something of the host that programs may call.
 #[derive(Clone, Debug)]
@@ -141,8 +148,10 @@ pub fn typed(seed: u64, world: &World) -> Vec<Insn> {
 fn roles(rng: &mut Rng, world: &World) -> Vec<Role> {
     let mut roles = vec![Role::Entry];
     if world.features.contains(Features::SUBPROGS) {
-        if !world.iterators.is_empty() && rng.percent(20) {
-            roles.push(Role::WithIterator(rng.pick(&world.iterators).0));
+        if !world.iterators.is_empty() && rng.percent(30) {
+            let iterator = Kind::Iter(rng.pick(&world.iterators).0);
+            let dynptr = Kind::Dynptr(rng.pick(&[DynptrMemory::Local, DynptrMemory::Ringbuf]));
+            roles.push(Role::WithObject(if rng.percent(50) { iterator } else { dynptr }));
         }
         for _ in 0..rng.below(3) {
             roles.push(if rng.percent(50) { Role::WithStack } else { Role::WithNumbers });

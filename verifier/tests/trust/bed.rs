@@ -176,7 +176,8 @@ impl Bed {
         ];
         let fields = policies.into_iter().map(|policy| (types.flow.id, policy)).collect();
         let (kfuncs, helpers) = (kfuncs(&types), helpers());
-        Self { kind, types, btf, kfuncs, helpers, entry: entry(kind, &types), maps: plain_maps(), fields }
+        let maps = plain_maps().into_iter().chain(crate::fields::maps(&types)).collect();
+        Self { kind, types, btf, kfuncs, helpers, entry: entry(kind, &types), maps, fields }
     }
 
     /// What the generator is told.
@@ -258,6 +259,10 @@ impl Host for Bed {
             Some((of, policy)) if *of == owner.id => *policy,
             _ => FieldPolicy { access: FieldAccess::ReadOnly, pointer: PointerPolicy::Borrowed(NULLABLE) },
         }
+    }
+
+    fn rcu_kptr(&self, ty: TypeRef) -> bool {
+        ty == self.types.packet
     }
 
     fn packet(&self, _: &ProgramKind) -> PacketRules {

@@ -9,7 +9,7 @@ use opswap_bpf::random::Rng;
 use opswap_bpf::{HelperId, KfuncId, TypeRef};
 
 use crate::bed::{Bed, FLOW_BYTES, FLOW_MAYBE, FLOW_PEER, Kind, PACKET_BYTES, PACKET_FROM, PEER_BYTES};
-use crate::heap::{Block, Shared, Writes};
+use crate::heap::{Block, By, Shared, Writes};
 
 /// Rounds of a callback, at most; the program's own number may be in the millions.
 const ROUNDS: u64 = 40;
@@ -71,6 +71,13 @@ impl<'a> World<'a> {
         let peer = heap.0.borrow_mut().add(Block::Object(bed.types.peer), bytes, Writes::Refused, false);
         let called = BTreeSet::new();
         let mut world = Self { bed, heap, rng, values, peer, called };
+        let furnished: Vec<(usize, u64)> = (0..)
+            .zip(&world.values)
+            .flat_map(|(map, values)| {
+                values.iter().filter(|value| **value != 0).map(move |value| (map, *value))
+            })
+            .collect();
+        furnished.into_iter().for_each(|(map, value)| world.furnish(map, value));
         let args = match bed.kind {
             Kind::Buffer => {
                 let size = crate::bed::BUFFER;
@@ -127,14 +134,16 @@ impl<'a> World<'a> {
         if !owned {
             return escape(format_args!("{address:#x} was released, but is not owned"));
         }
-        self.heap.0.borrow_mut().free(address);
+        let mut heap = self.heap.0.borrow_mut();
+        heap.end_dynptrs(|dynptr| dynptr.owner == Some(address));
+        heap.free(address);
         Ok(0)
     }
 
-    fn memory(&mut self, address: u64, bytes: u64, access: Access) -> Result<u64, Stop> {
+    pub(crate) fn memory(&mut self, address: u64, bytes: u64, access: Access) -> Result<u64, Stop> {
         let Ok(length) = u32::try_from(bytes) else { return escape("a length of more than 32 bits") };
         let mut heap = self.heap.0.borrow_mut();
-        match heap.bytes(address, length, access) {
+        match heap.bytes(address, length, access, By::Callee) {
             Ok(found) => {
                 let sum =
                     found.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
@@ -187,6 +196,9 @@ impl Calls for World<'_> {
     fn kfunc(&mut self, id: KfuncId, _: i16, args: Args, machine: &mut Machine<'_>) -> Result<u64, Stop> {
         let Some(proto) = self.bed.kfuncs.get(id.index()) else { return escape("no such kfunc") };
         self.called.insert(proto.name.as_str().to_owned());
+        if self.heap.0.borrow().ledger.lock.is_some() {
+            return escape("a call under a lock");
+        }
         let types = self.bed.types;
         let maybe_peer = |world: &mut Self| if world.rng.percent(50) { world.peer } else { 0 };
         Ok(match proto.name.as_str() {
@@ -219,6 +231,9 @@ impl Calls for World<'_> {
             }
             other => match self.on_stack(other, args) {
                 Some(done) => done?,
+                None if other.starts_with("dyn_") => {
+                    self.dynptr_kfunc(other, args).unwrap_or_else(|| escape(other))?
+                }
                 None => return escape(format_args!("{other} has no meaning here")),
             },
         })
@@ -227,6 +242,10 @@ impl Calls for World<'_> {
     fn helper(&mut self, id: HelperId, args: Args, machine: &mut Machine<'_>) -> Result<u64, Stop> {
         if let Some(proto) = self.bed.helpers.iter().find(|helper| helper.id == id) {
             self.called.insert(proto.name.clone());
+        }
+        // Those that take no lock themselves.
+        if self.heap.0.borrow().ledger.lock.is_some() && !matches!(id.0, 93 | 94 | 194) {
+            return escape("a call under a lock");
         }
         Ok(match id.0 {
             1 => {
@@ -254,7 +273,10 @@ impl Calls for World<'_> {
             }
             132 | 133 => self.release(args[0])?,
             181 => self.rounds(args[0] & 0xffff_ffff, args[1], args[2], machine)?,
-            other => return escape(format_args!("helper {other} has no meaning here")),
+            other => match self.field_helper(other, args) {
+                Some(done) => done?,
+                None => return escape(format_args!("helper {other} has no meaning here")),
+            },
         })
     }
 

@@ -10,7 +10,8 @@ use opswap_bpf::random::{Features, Rng, break_rules, typed};
 use opswap_bpf::{Insn, Program, ProgramKind};
 use opswap_verifier::limits::Pruning;
 
-use opswap_verifier::{Category, Limits, Rejection, Rounds, verify_observed, verify_with};
+use opswap_verifier::verified::Access;
+use opswap_verifier::{Category, Limits, Rejection, Rounds, VerifiedProgram, verify_observed, verify_with};
 
 use crate::bed::{Bed, Kind};
 use crate::calls::World;
@@ -129,11 +130,14 @@ impl Campaign {
                 self.often(seed, bed, insns, walked.as_ref().err())?;
             }
         }
-        if let Err(rejection) = &verdict {
-            let reason = format!("{} {}", rejection.code(), rejection.reason.name());
-            *counts.reasons.entry(reason).or_default() += 1;
-            return Ok(());
-        }
+        let proof = match &verdict {
+            Ok(proof) => proof,
+            Err(rejection) => {
+                let reason = format!("{} {}", rejection.code(), rejection.reason.name());
+                *counts.reasons.entry(reason).or_default() += 1;
+                return Ok(());
+            }
+        };
         counts.accepted += 1;
         let (believed, strictness) = if complete && walked.is_ok() {
             (&unpruned, Strictness::Everything)
@@ -145,7 +149,7 @@ impl Campaign {
             counts.runs += 1;
             counts.strict_runs += u64::from(strictness == Strictness::Everything);
             let input = seed.wrapping_mul(0x9e37_79b9).wrapping_add(number);
-            called.extend(run(bed, insns, believed, strictness, input)?);
+            called.extend(run(bed, proof, believed, strictness, input)?);
         }
         for name in called {
             *counts.called.entry(name).or_default() += 1;
@@ -240,11 +244,12 @@ fn limits(pruning: Pruning) -> Limits {
 /// Runs an accepted program once; the functions that it called.
 fn run(
     bed: &Bed,
-    insns: &[Insn],
+    proof: &VerifiedProgram,
     believed: &Believed,
     strictness: Strictness,
     seed: u64,
 ) -> Result<BTreeSet<String>, String> {
+    let insns = &proof.program().insns;
     let likely: Vec<u64> = insns.iter().filter_map(number_of).collect();
     let (mut world, [context, second]) = World::new(bed, seed, &likely);
     let heap = world.heap.clone();
@@ -256,7 +261,8 @@ fn run(
         }
         Kind::Buffer | Kind::Objects => (0, 0),
     };
-    let mut watcher = Watcher::new(believed, strictness, heap.clone(), context, packet);
+    let refused = |at| proof.facts(at).is_some_and(|facts| facts.access == Access::Refused);
+    let mut watcher = Watcher::new(believed, strictness, heap.clone(), context, packet, &refused);
     let mut memory = heap.clone();
     let budget = Budget { instructions: 1 << 18, may_goto: 6, ..Budget::default() };
     let machine = Machine::new(insns, &mut memory, budget).observed_by(&mut watcher);

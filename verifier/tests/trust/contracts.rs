@@ -21,7 +21,7 @@ pub(crate) fn arg(name: &str, kind: ArgKind) -> ArgProto {
     ArgProto { name: name.into(), kind, null: NON_NULL }
 }
 
-fn bytes(name: &str, access: MemAccess, init: MemInit, len: u8) -> ArgProto {
+pub(crate) fn bytes(name: &str, access: MemAccess, init: MemInit, len: u8) -> ArgProto {
     arg(name, ArgKind::Memory { size: MemSize::Arg(ArgIdx(len)), access, init })
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn helpers() -> Vec<HelperProto> {
     let data = || arg("data", ArgKind::Reserved);
     let body = ArgKind::Callback { args: vec![number(Size::DW), ArgKind::Passed(ArgIdx(2))] };
     let rounds = vec![arg("nr", number(Size::W)), arg("body", body), arg("with", ArgKind::Any), flags()];
-    vec![
+    let plain = vec![
         helper(1, "bpf_map_lookup_elem", vec![map(), key()], found, KfuncFlags::RET_NULL, look),
         helper(2, "bpf_map_update_elem", vec![map(), key(), value, flags()], S64, none, change),
         helper(3, "bpf_map_delete_elem", vec![map(), key()], S64, none, change),
@@ -128,5 +128,6 @@ pub(crate) fn helpers() -> Vec<HelperProto> {
         helper(132, "bpf_ringbuf_submit", vec![data(), flags()], VOID, give, None),
         helper(133, "bpf_ringbuf_discard", vec![data(), flags()], VOID, give, None),
         helper(181, "bpf_loop", rounds, S64, none, Some(Intrinsic::Loop)),
-    ]
+    ];
+    plain.into_iter().chain(crate::fields::helpers()).collect()
 }

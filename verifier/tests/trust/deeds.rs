@@ -74,7 +74,7 @@ impl World<'_> {
     }
 
     /// Puts an object on the stack.
-    fn keep(&mut self, place: u64, bytes: u32, kept: Kept) -> Result<(), Stop> {
+    pub(crate) fn keep(&mut self, place: u64, bytes: u32, kept: Kept) -> Result<(), Stop> {
         if self.heap.0.borrow_mut().keep(place, bytes, kept) {
             Ok(())
         } else {
@@ -160,6 +160,8 @@ impl World<'_> {
         }
         let guarded = std::mem::take(&mut heap.ledger.guarded);
         guarded.into_iter().for_each(|block| heap.free(block));
+        drop(heap);
+        self.others_exchange();
         Ok(0)
     }
 

@@ -9,7 +9,7 @@ use opswap_bpf::TypeRef;
 use opswap_bpf::insn::Size;
 use opswap_bpf::interp::{Access, Fault, Memory};
 
-use crate::kept::{Kept, Ledger};
+use crate::kept::{Dynptr, Kept, Ledger};
 
 /// What a block is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +34,15 @@ pub(crate) enum Writes {
     Below(u64),
 }
 
+/// Who accesses memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum By {
+    /// A load or store.
+    Program,
+    /// A function that was given it.
+    Callee,
+}
+
 struct Mapped {
     block: Block,
     base: u64,
@@ -41,6 +50,19 @@ struct Mapped {
     writes: Writes,
     /// Owned by the program, which must give it back.
     owned: bool,
+    /// Of a window: the address of the bytes that it shows, and how many.
+    shows: Option<(u64, u32)>,
+}
+
+/// What a program may do with a special field by loads and stores.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Guard {
+    /// Nothing.
+    Closed,
+    /// Read all of it.
+    Owned,
+    /// Read or write all of it.
+    Pointer,
 }
 
 /// All blocks, one a page, in the middle of it.
@@ -48,6 +70,8 @@ struct Mapped {
 pub(crate) struct Heap {
     pages: HashMap<u64, Mapped>,
     frames: Vec<u64>,
+    /// Special fields: where they begin and end.
+    guards: Vec<(u64, u64, Guard)>,
     next: u64,
     pub(crate) ledger: Ledger,
 }
@@ -67,7 +91,7 @@ impl Heap {
     pub(crate) fn add(&mut self, block: Block, bytes: Vec<u8>, writes: Writes, owned: bool) -> u64 {
         let base = FIRST + self.next * GAP * PAGE + MIDDLE;
         self.next += 1;
-        self.pages.insert(Self::page(base), Mapped { block, base, bytes, writes, owned });
+        self.pages.insert(Self::page(base), Mapped { block, base, bytes, writes, owned, shows: None });
         base
     }
 
@@ -84,7 +108,11 @@ impl Heap {
 
     /// The length of the block that begins at an address.
     pub(crate) fn len(&self, address: u64) -> u64 {
-        self.pages.get(&Self::page(address)).map_or(0, |found| found.bytes.len() as u64)
+        let bytes = |found: &Mapped| match found.shows {
+            Some((_, bytes)) => bytes.into(),
+            None => found.bytes.len() as u64,
+        };
+        self.pages.get(&Self::page(address)).map_or(0, bytes)
     }
 
     /// Whether the program owns the block that begins at an address.
@@ -100,6 +128,79 @@ impl Heap {
     /// Takes a block away: whoever still follows a pointer to it faults.
     pub(crate) fn free(&mut self, address: u64) {
         self.pages.remove(&Self::page(address));
+    }
+
+    /// Gives a block to the program, or takes it away.
+    pub(crate) fn own(&mut self, address: u64, owned: bool) {
+        if let Some(found) = self.pages.get_mut(&Self::page(address)).filter(|found| found.base == address) {
+            found.owned = owned;
+        }
+    }
+
+    /// What the block is that has this address.
+    pub(crate) fn around(&self, address: u64) -> Option<Block> {
+        self.pages.get(&Self::page(address)).map(|found| found.block)
+    }
+
+    /// A window onto other memory.
+    pub(crate) fn view(&mut self, shown: u64, bytes: u32, writes: Writes) -> u64 {
+        let base = self.add(Block::Memory, Vec::new(), writes, false);
+        if let Some(found) = self.pages.get_mut(&Self::page(base)) {
+            found.shows = Some((shown, bytes));
+        }
+        base
+    }
+
+    pub(crate) fn guard(&mut self, at: u64, bytes: u32, guard: Guard) {
+        self.guards.push((at, at + u64::from(bytes), guard));
+    }
+
+    /// The special field that begins at an address.
+    pub(crate) fn guard_at(&self, address: u64) -> Option<Guard> {
+        self.guards.iter().find(|(from, ..)| *from == address).map(|(.., guard)| *guard)
+    }
+
+    /// Replaces a field of up to eight bytes; what it held.
+    pub(crate) fn put(&mut self, at: u64, bytes: u32, value: u64) -> u64 {
+        let Ok(found) = self.find(at, bytes, Access::Write) else { return 0 };
+        let old = found.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        found.iter_mut().zip(value.to_le_bytes()).for_each(|(byte, new)| *byte = new);
+        old
+    }
+
+    /// Whether an access touches special fields as it must not.
+    fn intrudes(&self, address: u64, bytes: u32, access: Access, by: By) -> bool {
+        let end = address + u64::from(bytes);
+        let met = |(from, to, _): &&(u64, u64, Guard)| *from < end && address < *to;
+        self.guards.iter().find(met).is_some_and(|&(from, to, guard)| {
+            let whole = (from, to) == (address, end) && by == By::Program;
+            !match guard {
+                Guard::Closed => false,
+                Guard::Owned => whole && access == Access::Read,
+                Guard::Pointer => whole,
+            }
+        })
+    }
+
+    /// The bytes that an access is about: those that a window shows.
+    fn resolve(&self, address: u64, bytes: u32, access: Access) -> Result<u64, Fault> {
+        let Some(found) = self.pages.get(&Self::page(address)) else { return Ok(address) };
+        let Some((shown, limit)) = found.shows else { return Ok(address) };
+        let offset = address.checked_sub(found.base);
+        let inside = offset.filter(|offset| offset + u64::from(bytes) <= limit.into());
+        let allowed = access == Access::Read || found.writes == Writes::Allowed;
+        inside.filter(|_| allowed).map(|offset| shown + offset).ok_or(Fault { address, bytes, access })
+    }
+
+    /// Dynptrs end, and their slices with them.
+    pub(crate) fn end_dynptrs(&mut self, ends: impl Fn(&Dynptr) -> bool) {
+        let views = self.ledger.end_dynptrs(ends);
+        views.into_iter().for_each(|view| self.free(view));
+    }
+
+    fn disturb(&mut self, from: u64, to: u64) {
+        let views = self.ledger.disturb(from, to);
+        views.into_iter().for_each(|view| self.free(view));
     }
 
     fn find(&mut self, address: u64, bytes: u32, access: Access) -> Result<&mut [u8], Fault> {
@@ -118,15 +219,25 @@ impl Heap {
 
     /// Bytes as the program and the functions that it calls may use them: what the host keeps on a stack is not read, and
     /// lost when it is overwritten.
-    pub(crate) fn bytes(&mut self, address: u64, bytes: u32, access: Access) -> Result<&mut [u8], Fault> {
+    pub(crate) fn bytes(
+        &mut self,
+        address: u64,
+        bytes: u32,
+        access: Access,
+        by: By,
+    ) -> Result<&mut [u8], Fault> {
         if bytes == 0 {
             return Ok(&mut []);
+        }
+        let address = self.resolve(address, bytes, access)?;
+        if self.intrudes(address, bytes, access, by) {
+            return Err(Fault { address, bytes, access });
         }
         let end = address.saturating_add(bytes.into());
         if self.ledger.meets(address, end) {
             match access {
                 Access::Read => return Err(Fault { address, bytes, access }),
-                Access::Write => self.ledger.disturb(address, end),
+                Access::Write => self.disturb(address, end),
             }
         }
         self.find(address, bytes, access)
@@ -137,11 +248,13 @@ impl Heap {
         let on_stack = self.pages.get(&Self::page(address)).is_some_and(|found| found.block == Block::Stack);
         let Ok(found) = self.find(address, bytes, Access::Write) else { return false };
         found.fill(0xcd);
+        self.disturb(address, address + u64::from(bytes));
         self.ledger.keep(address, bytes, kept);
         on_stack && address.is_multiple_of(8)
     }
 
     pub(crate) fn byte(&mut self, address: u64) -> Option<u8> {
+        let address = self.resolve(address, 1, Access::Read).ok()?;
         self.find(address, 1, Access::Read).ok().map(|bytes| bytes[0])
     }
 
@@ -158,13 +271,13 @@ pub(crate) struct Shared(pub(crate) Rc<RefCell<Heap>>);
 impl Memory for Shared {
     fn load(&mut self, address: u64, size: Size) -> Result<u64, Fault> {
         let mut heap = self.0.borrow_mut();
-        heap.bytes(address, size.bytes(), Access::Read)?;
-        heap.read(address, size)
+        let bytes = heap.bytes(address, size.bytes(), Access::Read, By::Program)?;
+        Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
     fn store(&mut self, address: u64, size: Size, value: u64) -> Result<(), Fault> {
         let mut heap = self.0.borrow_mut();
-        let bytes = heap.bytes(address, size.bytes(), Access::Write)?;
+        let bytes = heap.bytes(address, size.bytes(), Access::Write, By::Program)?;
         bytes.iter_mut().zip(value.to_le_bytes()).for_each(|(byte, new)| *byte = new);
         Ok(())
     }
@@ -181,7 +294,7 @@ impl Memory for Shared {
         let mut heap = self.0.borrow_mut();
         if let Some(base) = heap.frames.pop() {
             let end = base + heap.len(base);
-            heap.ledger.disturb(base, end);
+            heap.disturb(base, end);
             heap.free(base);
         }
     }

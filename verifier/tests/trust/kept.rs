@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use opswap_bpf::TypeRef;
-use opswap_bpf::proto::IrqClass;
+use opswap_bpf::proto::{DynptrMemory, IrqClass};
 
 /// An object on a stack, as its owner knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Kept {
     Iter(Iter),
+    Dynptr(Dynptr),
     /// A saved interrupt state, and the number of the saving call.
     Irq {
         class: IrqClass,
@@ -30,6 +31,20 @@ pub(crate) struct Iter {
     pub(crate) section: Option<u64>,
 }
 
+/// A dynptr.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Dynptr {
+    pub(crate) memory: DynptrMemory,
+    /// Address and bytes of its memory, if it has any.
+    pub(crate) target: Option<(u64, u32)>,
+    /// Copies share it.
+    pub(crate) group: u64,
+    /// The record that it owns, or the object that it hangs on.
+    pub(crate) owner: Option<u64>,
+    /// Slices of it.
+    pub(crate) views: Vec<u64>,
+}
+
 /// Everything of that kind.
 #[derive(Default)]
 pub(crate) struct Ledger {
@@ -45,6 +60,10 @@ pub(crate) struct Ledger {
     pub(crate) guarded: Vec<u64>,
     /// How often preemption was switched off.
     pub(crate) preempt: u32,
+    /// The lock that is held.
+    pub(crate) lock: Option<u64>,
+    /// Where maps own objects.
+    pub(crate) kptrs: Vec<u64>,
     last: u64,
 }
 
@@ -64,17 +83,33 @@ impl Ledger {
         below.find(|(at, (bytes, _))| *at + u64::from(*bytes) > from).map(|(at, _)| *at)
     }
 
-    /// The bytes `from..to` are overwritten, or are gone: so are the objects there.
-    pub(crate) fn disturb(&mut self, from: u64, to: u64) {
+    /// The bytes `from..to` are overwritten, or are gone: so are the objects there. Slices that are left.
+    pub(crate) fn disturb(&mut self, from: u64, to: u64) -> Vec<u64> {
+        let mut views = Vec::new();
         while let Some(at) = self.first(from, to) {
-            if let Some((_, Kept::Iter(_))) = self.objects.remove(&at) {
-                self.lost += 1;
+            match self.remove(at) {
+                Some(Kept::Iter(_)) => self.lost += 1,
+                Some(Kept::Dynptr(dynptr)) => views.extend(dynptr.views),
+                Some(Kept::Irq { .. }) | None => {}
             }
         }
+        views
+    }
+
+    /// Dynptrs that end; slices that are left.
+    pub(crate) fn end_dynptrs(&mut self, ends: impl Fn(&Dynptr) -> bool) -> Vec<u64> {
+        let mut views = Vec::new();
+        self.objects.retain(|_, (_, kept)| match kept {
+            Kept::Dynptr(dynptr) if ends(dynptr) => {
+                views.append(&mut dynptr.views);
+                false
+            }
+            Kept::Dynptr(_) | Kept::Iter(_) | Kept::Irq { .. } => true,
+        });
+        views
     }
 
     pub(crate) fn keep(&mut self, at: u64, bytes: u32, kept: Kept) {
-        self.disturb(at, at + u64::from(bytes));
         self.objects.insert(at, (bytes, kept));
     }
 
@@ -97,13 +132,21 @@ impl Ledger {
 
     /// What a run must not leave behind.
     pub(crate) fn left(&self) -> Option<String> {
-        if let Some((_, kept)) = self.objects.values().next() {
+        let must = |kept: &Kept| !matches!(kept, Kept::Dynptr(_));
+        if let Some((_, kept)) = self.objects.values().find(|(_, kept)| must(kept)) {
             return Some(format!("{kept:?}"));
         }
-        let clean = self.lost == 0 && self.saved.is_empty() && self.section.is_none() && self.preempt == 0;
+        let clean = self.lost == 0
+            && self.lock.is_none()
+            && self.saved.is_empty()
+            && self.section.is_none()
+            && self.preempt == 0;
         (!clean).then(|| {
-            let Self { lost, saved, section, preempt, .. } = self;
-            format!("{lost} lost, {} saved, section {section:?}, preemption {preempt}", saved.len())
+            let Self { lost, saved, section, preempt, lock, .. } = self;
+            format!(
+                "{lost} lost, {} saved, section {section:?}, preemption {preempt}, lock {lock:?}",
+                saved.len()
+            )
         })
     }
 }

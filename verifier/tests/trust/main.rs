@@ -6,6 +6,8 @@ mod calls;
 mod campaign;
 mod contracts;
 mod deeds;
+mod dynptrs;
+mod fields;
 mod heap;
 mod kept;
 mod on_stack;

@@ -100,6 +100,8 @@ pub(crate) struct Watcher<'a> {
     pub(crate) strictness: Strictness,
     pub(crate) heap: Shared,
     frames: Vec<Running>,
+    /// Where no engine follows a pointer: such a run ends.
+    refused: &'a dyn Fn(InsnIdx) -> bool,
     /// Addresses of context, packet and packet's end.
     pub(crate) context: u64,
     pub(crate) packet: (u64, u64),
@@ -112,8 +114,9 @@ impl<'a> Watcher<'a> {
         heap: Shared,
         context: u64,
         packet: (u64, u64),
+        refused: &'a dyn Fn(InsnIdx) -> bool,
     ) -> Self {
-        Self { believed, strictness, heap, frames: Vec::new(), context, packet }
+        Self { believed, strictness, heap, frames: Vec::new(), refused, context, packet }
     }
 
     fn reg(&self, reg: &RegState, value: u64) -> bool {
@@ -219,6 +222,7 @@ impl<'a> Watcher<'a> {
         objects
             && count(RefKind::Iter) == known.iterators() + known.lost
             && count(RefKind::Irq) == known.saved.len()
+            && state.refs().locks().count() == usize::from(known.lock.is_some())
             && sections == (state.sections.rcu.into(), state.sections.preempt.into())
     }
 
@@ -259,6 +263,7 @@ fn is(believed: &ObjectKind, kept: &Kept) -> bool {
             iter.ty == kept.ty && (iter.progress == Progress::Drained) == kept.drained
         }
         (ObjectKind::Irq { class, .. }, Kept::Irq { class: kept, .. }) => class == kept,
+        (ObjectKind::Dynptr(dynptr), Kept::Dynptr(kept)) => dynptr.memory == kept.memory,
         (ObjectKind::Iter(_) | ObjectKind::Irq { .. } | ObjectKind::Dynptr(_), _) => false,
     }
 }
@@ -269,7 +274,7 @@ impl interp::Observer for Watcher<'_> {
         self.frames.push(Running { registers: *registers });
         let states = self.believed.states.get(at.index()).map_or(&[][..], Vec::as_slice);
         if states.len() > MAX_STATES || states.iter().any(|state| self.matches(state, at)) {
-            return Ok(());
+            return if (self.refused)(at) { Err("a checked read".into()) } else { Ok(()) };
         }
         let frame = self.frames.last().map_or(0, |frame| frame.registers[10]);
         let top: Vec<String> = (1..=12_u64)

@@ -1,9 +1,8 @@
 //! [`Body`]: one function of a typed program, as nested statements.
 
 use super::held::{BUFFER, Frame, Held, What};
-use super::objects::{Duty, Live};
+use super::objects::{Duty, Kind, Live};
 use super::{Function, Reference, World};
-use crate::TypeRef;
 use crate::insn::{AluOp, Imm64, Insn, JmpOp, JumpForm, Reg, Src, Width};
 use crate::proto::ContextLayout;
 use crate::random::{Features, Rng};
@@ -19,8 +18,8 @@ pub(super) enum Role {
     WithNumbers,
     /// A number in `R1`, a buffer of the caller in `R2`; returns 0 or 1.
     Callback,
-    /// A caller's iterator in `R1`, a number in `R2`.
-    WithIterator(TypeRef),
+    /// A caller's object in `R1`, a number in `R2`.
+    WithObject(Kind),
 }
 
 pub(super) struct Body<'a> {
@@ -46,6 +45,14 @@ pub(super) struct Body<'a> {
     pub(super) spilt: u8,
     /// The object that the call at hand is about.
     pub(super) chosen: Option<Live>,
+    /// The other one that it is about.
+    pub(super) second: Option<Live>,
+    /// The object that the call at hand was given first.
+    pub(super) about: Option<Live>,
+    /// The map that the call at hand is about.
+    pub(super) map: Option<usize>,
+    /// Whether a lock is held, under which nothing is called.
+    pub(super) locked: bool,
     /// What pointers of the RCU section at hand hang on; 0 outside.
     pub(super) section: u32,
     /// Last number given to a link, a nullable pointer or a reference.
@@ -73,6 +80,10 @@ impl<'a> Body<'a> {
             spilt: 0,
             slipped: false,
             chosen: None,
+            second: None,
+            about: None,
+            map: None,
+            locked: false,
             section: 0,
             last_id: 0,
             depth: 0,
@@ -92,14 +103,14 @@ impl<'a> Body<'a> {
             Role::WithStack => (buffer, any),
             Role::WithNumbers => (any, any),
             Role::Callback => (any, buffer),
-            Role::WithIterator(ty) => (self.lent_iterator(ty), any),
+            Role::WithObject(kind) => (self.lent(kind), any),
         };
         self.frame.set(Reg::R1, r1);
         self.frame.set(Reg::R2, r2);
         // Calls spoil the argument registers: what matters moves out of their way.
         let (from, to) = match self.role() {
             Role::Callback => (Reg::R2, self.rng.pick(&[Reg::R6, Reg::R7, Reg::R8, Reg::R9])),
-            Role::Entry | Role::WithStack | Role::WithNumbers | Role::WithIterator(_) => {
+            Role::Entry | Role::WithStack | Role::WithNumbers | Role::WithObject(_) => {
                 (Reg::R1, self.rng.pick(&[Reg::R6, Reg::R7, Reg::R8, Reg::R9]))
             }
         };
@@ -107,12 +118,15 @@ impl<'a> Body<'a> {
         self.pin(to);
         let statements = match self.role() {
             Role::Entry => self.world.statements,
-            Role::WithStack | Role::WithNumbers | Role::Callback | Role::WithIterator(_) => {
+            Role::WithStack | Role::WithNumbers | Role::Callback | Role::WithObject(_) => {
                 1 + self.world.statements / 4
             }
         };
-        if let Role::WithIterator(_) = self.role() {
-            self.next_of_any();
+        if let Role::WithObject(kind) = self.role() {
+            match kind {
+                Kind::Dynptr(_) => self.use_dynptr(),
+                Kind::Iter(_) | Kind::Irq(_) => self.next_of_any(),
+            }
         }
         self.block(statements);
         self.leave();
@@ -124,7 +138,7 @@ impl<'a> Body<'a> {
         let (min, max) = match self.role() {
             Role::Entry => self.world.returns,
             Role::Callback => (0, 1),
-            Role::WithStack | Role::WithNumbers | Role::WithIterator(_) => (i32::MIN, i32::MAX),
+            Role::WithStack | Role::WithNumbers | Role::WithObject(_) => (i32::MIN, i32::MAX),
         };
         let any = (min, max) == (i32::MIN, i32::MAX);
         if !(any && self.frame.get(Reg::R0).is_number()) {
@@ -201,7 +215,10 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn statement(&mut self) {
-        match self.rng.below(112) {
+        let kind = self.rng.below(122);
+        match kind {
+            // Nothing is called under a lock.
+            66..83 | 95..122 if self.locked && !self.slips() => self.touch(),
             0..14 => self.arithmetic(),
             14..19 => self.unary(),
             19..23 => self.move_about(),
@@ -224,7 +241,11 @@ impl<'a> Body<'a> {
             105..107 => self.next_of_any(),
             107..109 => self.interrupts_off(),
             109..111 => self.enter_section(),
-            _ => self.scribble(),
+            111..112 => self.scribble(),
+            112..115 => self.dynptr(),
+            115..117 => self.use_dynptr(),
+            117..120 => self.critical(),
+            _ => self.kptr(),
         }
     }
 

@@ -232,6 +232,10 @@ impl Body<'_> {
     pub(super) fn call_with(&mut self, callable: &Callable, first: Option<Reg>) -> bool {
         let mut map = None;
         let mut size = None;
+        self.about = None;
+        if let Some(What::Value { map, .. }) = first.map(|reg| self.frame.get(reg).what) {
+            size = Some(self.rng.pick(&[8, 16, self.world.maps[map].value_size]));
+        }
         for (at, (reg, arg)) in Reg::ARGS.into_iter().zip(&callable.args).enumerate() {
             let done = match (first, at) {
                 (Some(first), 0) => {
@@ -285,7 +289,7 @@ impl Body<'_> {
                 }
             }
             ArgKind::Map { .. } => {
-                let Some(found) = self.map_for(callable) else { return false };
+                let Some(found) = self.map.or_else(|| self.map_for(callable)) else { return false };
                 *map = Some(found);
                 let imm = Imm64::Map(MapRef::Idx(MapId(u32::try_from(found).unwrap_or(0))));
                 self.load_imm64(reg, imm);
@@ -300,6 +304,11 @@ impl Body<'_> {
                 return self.memory_argument(reg, bytes);
             }
             ArgKind::Memory { size: MemSize::Fixed(bytes), .. } => return self.memory_argument(reg, *bytes),
+            // A buffer that is not needed.
+            ArgKind::Memory { size: MemSize::Arg(_), .. } if arg.null == Nullness::Nullable => {
+                *size = Some(self.rng.pick(&[1, 4, 8, 13, 16]));
+                self.constant(reg, 0);
+            }
             ArgKind::Memory { size: MemSize::Arg(_), .. } => {
                 let bytes = self.rng.pick(&[1, 4, 8, 13, 16]);
                 *size = Some(bytes);
@@ -311,8 +320,11 @@ impl Body<'_> {
                 self.move_argument(reg, context);
             }
             ArgKind::Object { ty, demand } => return self.object_argument(reg, *ty, *demand, arg.null),
-            ArgKind::Iter { ty, .. } => return self.object_on_stack(reg, Kind::Iter(*ty)),
-            ArgKind::IrqFlag { class, .. } => return self.object_on_stack(reg, Kind::Irq(*class)),
+            ArgKind::Iter { ty, .. } => return self.object_on_stack(reg, |kind| kind == Kind::Iter(*ty)),
+            ArgKind::IrqFlag { class, .. } => {
+                return self.object_on_stack(reg, |kind| kind == Kind::Irq(*class));
+            }
+            ArgKind::Dynptr(_) => return self.object_on_stack(reg, |kind| matches!(kind, Kind::Dynptr(_))),
             _ => return false,
         }
         debug_assert!(at < 5);

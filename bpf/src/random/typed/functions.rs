@@ -5,7 +5,6 @@
 use super::Callable;
 use super::body::{Body, Role};
 use super::held::{Held, slot_offset};
-use super::objects::Kind;
 use crate::insn::{CallTarget, Imm64, Insn, Reg};
 use crate::proto::{ArgKind, ArgProto};
 
@@ -41,7 +40,7 @@ impl Body<'_> {
                 self.stack_address(Reg::R1, slot_offset(first));
                 self.number_argument(Reg::R2);
             }
-            Role::Entry | Role::WithNumbers | Role::Callback | Role::WithIterator(_) => {
+            Role::Entry | Role::WithNumbers | Role::Callback | Role::WithObject(_) => {
                 self.number_argument(Reg::R1);
                 self.number_argument(Reg::R2);
             }
@@ -56,8 +55,7 @@ impl Body<'_> {
         let mut pairs = Vec::new();
         for callee in self.index + 1..self.roles.len() {
             for (at, object) in self.objects.iter().enumerate() {
-                if matches!((self.roles[callee], object.kind), (Role::WithIterator(ty), Kind::Iter(own)) if ty == own)
-                {
+                if self.roles[callee] == Role::WithObject(object.kind) {
                     pairs.push((callee, at));
                 }
             }

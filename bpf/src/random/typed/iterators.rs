@@ -4,7 +4,7 @@
 
 use super::Callable;
 use super::body::Body;
-use super::held::{Frame, Held, OBJECT_SLOTS, SLOTS, What, slot_offset};
+use super::held::{Frame, Held, OBJECT_SLOTS, SLOTS, slot_offset};
 use super::objects::{Duty, Kind, Live, Place};
 use crate::TypeRef;
 use crate::insn::{AluOp, Insn, JmpOp, JumpForm, Reg, Size, Src, Width};
@@ -41,7 +41,8 @@ impl Body<'_> {
         if !self.take_fork() {
             return self.scribble();
         }
-        let object = Live { id: self.fresh_id(), kind: Kind::Iter(ty), place: Place::Own { slot, slots } };
+        let id = self.fresh_id();
+        let object = Live { id, group: id, kind: Kind::Iter(ty), place: Place::Own { slot, slots } };
         self.chosen = Some(object);
         let made = self.call_with(&new, None);
         self.chosen = None;
@@ -71,13 +72,6 @@ impl Body<'_> {
         }
         let object = self.rng.pick(&iterators);
         self.next_of(object);
-    }
-
-    /// A caller's iterator: what its address is.
-    pub(super) fn lent_iterator(&mut self, ty: TypeRef) -> Held {
-        let id = self.fresh_id();
-        self.objects.push(Live { id, kind: Kind::Iter(ty), place: Place::Lent });
-        Held::of(What::Lent { id })
     }
 
     fn call_next(&mut self, object: Live) -> bool {

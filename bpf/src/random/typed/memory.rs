@@ -63,7 +63,11 @@ impl Body<'_> {
                 } else {
                     Use::Any
                 };
-                self.access(base, offset, bytes, usage);
+                if proto.fields.is_empty() {
+                    return self.access(base, offset, bytes, usage);
+                }
+                let (start, room) = self.plain_bytes(map, offset);
+                self.access_fixed(base, i16::try_from(start).unwrap_or(0), room, usage);
             }
             What::Object { ty } => {
                 let fields: Vec<_> =

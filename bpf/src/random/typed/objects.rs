@@ -4,10 +4,14 @@
 
 use super::Callable;
 use super::body::Body;
+use super::fields::Locked;
 use super::held::{Held, OBJECT_SLOTS, What, object_offset};
 use crate::TypeRef;
 use crate::insn::{Extend, Insn, Reg, Size, Src};
-use crate::proto::{ArgIdx, ArgKind, ArgProto, Intrinsic, IrqClass, IrqRole, IterRole, RetKind, RetTrust};
+use crate::proto::{
+    ArgIdx, ArgKind, ArgProto, DynptrKind, DynptrMemory, Intrinsic, IrqClass, IrqRole, IterRole, RetKind,
+    RetTrust,
+};
 
 /// What an object is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +20,8 @@ pub(super) enum Kind {
     Iter(TypeRef),
     /// A saved interrupt state.
     Irq(IrqClass),
+    /// A dynptr over such memory.
+    Dynptr(DynptrMemory),
 }
 
 /// Where it is.
@@ -32,6 +38,8 @@ pub(super) enum Place {
 pub(super) struct Live {
     /// What hangs on it has this as its reference.
     pub(super) id: u32,
+    /// The first of its copies, for dynptrs; itself for others.
+    pub(super) group: u32,
     pub(super) kind: Kind,
     pub(super) place: Place,
 }
@@ -43,6 +51,8 @@ pub(super) enum Duty {
     Reference,
     /// An object.
     Object(Live),
+    /// A lock.
+    Lock(Locked),
     /// A section, which this leaves.
     Section(Intrinsic),
 }
@@ -51,7 +61,7 @@ pub(super) enum Duty {
 pub(super) fn handles_objects(callable: &Callable) -> bool {
     let handles = |arg: &ArgProto| match arg.kind {
         ArgKind::Iter { role, .. } => role != IterRole::Use,
-        ArgKind::IrqFlag { .. } => true,
+        ArgKind::IrqFlag { .. } | ArgKind::Dynptr(_) | ArgKind::Field(_) => true,
         _ => false,
     };
     callable.args.iter().any(handles)
@@ -108,16 +118,16 @@ impl Body<'_> {
     }
 
     /// An argument that is an object: the chosen one, or any that lives. Whether there is one.
-    pub(super) fn object_on_stack(&mut self, reg: Reg, kind: Kind) -> bool {
-        let fitting: Vec<Live> = match self.chosen {
+    pub(super) fn object_on_stack(&mut self, reg: Reg, fits: impl Fn(Kind) -> bool) -> bool {
+        let fitting: Vec<Live> = match self.chosen.take().or_else(|| self.second.take()) {
             Some(chosen) => vec![chosen],
-            None => self.objects.iter().copied().filter(|object| object.kind == kind).collect(),
+            None => self.objects.iter().copied().filter(|object| fits(object.kind)).collect(),
         };
         if fitting.is_empty() {
             return false;
         }
         let object = self.rng.pick(&fitting);
-        self.chosen = Some(object);
+        self.about = self.about.or(Some(object));
         self.place_of(reg, object);
         true
     }
@@ -140,9 +150,11 @@ impl Body<'_> {
             _ => return 0,
         };
         let ArgIdx(at) = tie;
-        let object =
-            callable.args.get(usize::from(at)).is_some_and(|arg| matches!(arg.kind, ArgKind::Iter { .. }));
-        self.chosen.filter(|_| object).map_or(0, |object| object.id)
+        let object = callable
+            .args
+            .get(usize::from(at))
+            .is_some_and(|arg| matches!(arg.kind, ArgKind::Iter { .. } | ArgKind::Dynptr(_)));
+        self.about.filter(|_| object).map_or(0, |object| object.id)
     }
 
     /// Whether all that is held could be given back anywhere.
@@ -163,6 +175,7 @@ impl Body<'_> {
     pub(super) fn give_back(&mut self, duty: Duty) {
         match duty {
             Duty::Reference => {}
+            Duty::Lock(held) => self.unlock(held),
             Duty::Section(leave) => {
                 if let Some(leave) = self.pick_callable(|it| it.intrinsic == Some(leave)) {
                     self.call_with(&leave, None);
@@ -177,6 +190,7 @@ impl Body<'_> {
                         (ArgKind::IrqFlag { role, class }, Kind::Irq(own)) => {
                             *class == own && *role == IrqRole::Restore
                         }
+                        (ArgKind::Dynptr(kind), Kind::Dynptr(_)) => *kind == DynptrKind::Owned,
                         _ => false,
                     })
                 };
@@ -191,13 +205,13 @@ impl Body<'_> {
         self.duties.pop();
         if self.slips() {
             match self.rng.below(4) {
-                0 => return self.buried(object),
+                0 => return self.bury_group(object),
                 1 => self.give_back(Duty::Object(object)),
                 _ => self.overwrite(object),
             }
         }
         self.give_back_unless_early(Duty::Object(object));
-        self.buried(object);
+        self.bury_group(object);
     }
 
     /// Gives something back that it is too early for: what was begun before the last.
@@ -219,7 +233,7 @@ impl Body<'_> {
     }
 
     /// Writes into an object's place.
-    fn overwrite(&mut self, object: Live) {
+    pub(super) fn overwrite(&mut self, object: Live) {
         if let Place::Own { slot, slots } = object.place {
             let slot = slot + self.rng.below(u32::try_from(slots).unwrap_or(1)) as usize;
             self.write_object_slot(slot);

@@ -20,8 +20,8 @@ impl Body<'_> {
     pub(super) fn interrupts_off(&mut self) {
         let Some(save) = self.pick_callable(|callable| saves(callable).is_some()) else { return self.call() };
         let (Some(class), Some(slot)) = (saves(&save), self.claim(1)) else { return self.scribble() };
-        let object =
-            Live { id: self.fresh_id(), kind: Kind::Irq(class), place: Place::Own { slot, slots: 1 } };
+        let id = self.fresh_id();
+        let object = Live { id, group: id, kind: Kind::Irq(class), place: Place::Own { slot, slots: 1 } };
         self.chosen = Some(object);
         let made = self.call_with(&save, None);
         self.chosen = None;
@@ -39,6 +39,7 @@ impl Body<'_> {
         let awake = |duty: &Duty| match duty {
             Duty::Section(_) => true,
             Duty::Object(object) => matches!(object.kind, Kind::Irq(_)),
+            Duty::Lock(_) => true,
             Duty::Reference => false,
         };
         self.index == 0 && self.world.sleepable == Sleepable::Yes && !self.duties.iter().any(awake)

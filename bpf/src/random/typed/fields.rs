@@ -1,0 +1,258 @@
+//! Special fields of map values: locks and what may be done under them, kptrs that are taken, left and read.
+
+use super::body::Body;
+use super::held::{Held, What};
+use super::objects::Duty;
+use super::{Callable, calls};
+use crate::insn::{AluOp, Extend, Insn, Reg, Size, Src, Width};
+use crate::map::{KptrKind, MapField, MapProto, SpecialField};
+use crate::proto::{Intrinsic, RetKind};
+
+/// A lock that is held: the register with its value, and where it lies in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Locked {
+    pub(super) id: u32,
+    reg: Reg,
+    offset: u32,
+}
+
+fn is_lock(field: &&MapField) -> bool {
+    field.field == SpecialField::SpinLock
+}
+
+impl Body<'_> {
+    /// Does something with the value of such a map; looks one up if there is none at hand.
+    pub(super) fn with_value(
+        &mut self,
+        fits: impl Fn(&MapProto) -> bool,
+        act: &mut dyn FnMut(&mut Self, Reg, usize),
+    ) {
+        let world = self.world;
+        let suits = |held: Held| match held.what {
+            What::Value { map, offset: 0 } if held.maybe == 0 && fits(&world.maps[map]) => Some(map),
+            _ => None,
+        };
+        if let Some(reg) = self.find(|held| suits(held).is_some()).filter(|_| self.rng.percent(60)) {
+            if let Some(map) = suits(self.frame.get(reg)) {
+                return self.holding(reg, |body| act(body, reg, map));
+            }
+        }
+        let found: Vec<usize> = (0..world.maps.len())
+            .filter(|at| {
+                fits(&world.maps[*at]) && world.maps[*at].value_size > 0 && world.maps[*at].frozen.is_none()
+            })
+            .collect();
+        let looks = |callable: &Callable| callable.intrinsic == Some(Intrinsic::MapLookup);
+        let Some(look) = self.pick_callable(looks).filter(|_| !found.is_empty()) else { return self.call() };
+        let map = self.rng.pick(&found);
+        self.map = Some(map);
+        let done = self.call_with(&look, None);
+        self.map = None;
+        if !done {
+            return;
+        }
+        let around = self.here();
+        self.branch_if_null();
+        let held = self.frame.get(Reg::R0);
+        self.frame.set(Reg::R0, Held::NOTHING);
+        let before = self.frame;
+        self.frame.set(Reg::R0, Held { maybe: 0, ..held });
+        let free: Vec<Reg> = [Reg::R6, Reg::R7, Reg::R8, Reg::R9]
+            .into_iter()
+            .filter(|reg| self.pinned & 1 << reg.index() == 0)
+            .collect();
+        if !free.is_empty() {
+            let reg = self.rng.pick(&free);
+            self.copy(reg, Reg::R0);
+            self.holding(reg, |body| act(body, reg, map));
+        }
+        self.land(around);
+        self.frame = self.frame.meet(&before);
+    }
+
+    /// Nothing overwrites the register meanwhile.
+    fn holding(&mut self, reg: Reg, act: impl FnOnce(&mut Self)) {
+        let before = self.pinned;
+        self.pin(reg);
+        act(self);
+        self.pinned = before;
+    }
+
+    /// The address of a field.
+    fn field_address(&mut self, dst: Reg, reg: Reg, offset: u32) {
+        self.copy(dst, reg);
+        if offset != 0 {
+            let src = Src::Imm(offset.cast_signed());
+            self.push(Insn::Alu { op: AluOp::Add, width: Width::W64, dst, src });
+        }
+        self.frame.set(dst, Held::NOTHING);
+    }
+
+    fn call_on_field(&mut self, callable: &Callable, reg: Reg, offset: u32) {
+        self.field_address(Reg::R1, reg, offset);
+        self.push(Insn::Call { target: callable.target });
+        self.after_call();
+    }
+
+    /// Locks a value, works on it without a call, unlocks it.
+    pub(super) fn critical(&mut self) {
+        if self.locked && !self.slips() {
+            return self.touch();
+        }
+        if !self.take_fork() {
+            return self.touch();
+        }
+        let fits = |map: &MapProto| map.fields.iter().any(|field| is_lock(&field));
+        self.with_value(fits, &mut |body, reg, map| body.lock(reg, map));
+    }
+
+    fn lock(&mut self, reg: Reg, map: usize) {
+        let Some(field) = self.world.maps[map].fields.iter().find(is_lock).copied() else { return };
+        let Some(lock) = self.pick_callable(|it| it.intrinsic == Some(Intrinsic::SpinLock)) else { return };
+        let held = Locked { id: self.fresh_id(), reg, offset: field.offset };
+        self.call_on_field(&lock, reg, field.offset);
+        let outside = std::mem::replace(&mut self.locked, true);
+        self.duties.push(Duty::Lock(held));
+        if self.rng.percent(70) {
+            self.follow(reg);
+        }
+        self.nested();
+        self.hurry();
+        self.duties.pop();
+        self.locked = outside;
+        if self.slips() {
+            match self.rng.below(3) {
+                0 => return,
+                1 => self.give_back(Duty::Lock(held)),
+                // Another value of the map, perhaps.
+                _ => {
+                    let other = self.find(|held| held.what == What::Value { map, offset: 0 });
+                    let reg = other.unwrap_or(reg);
+                    return self.give_back(Duty::Lock(Locked { reg, ..held }));
+                }
+            }
+        }
+        self.give_back_unless_early(Duty::Lock(held));
+    }
+
+    /// Gives a lock back.
+    pub(super) fn unlock(&mut self, held: Locked) {
+        if let Some(unlock) = self.pick_callable(|it| it.intrinsic == Some(Intrinsic::SpinUnlock)) {
+            self.call_on_field(&unlock, held.reg, held.offset);
+        }
+    }
+
+    /// Does something with a kptr.
+    pub(super) fn kptr(&mut self) {
+        if !self.take_fork() {
+            return self.touch();
+        }
+        let fits = |map: &MapProto| map.fields.iter().any(|it| matches!(it.field, SpecialField::Kptr { .. }));
+        self.with_value(fits, &mut |body, reg, map| body.kptr_of(reg, map));
+    }
+
+    fn kptr_of(&mut self, reg: Reg, map: usize) {
+        let fields = self.world.maps[map].fields.iter();
+        let kptrs: Vec<MapField> =
+            fields.filter(|it| matches!(it.field, SpecialField::Kptr { .. })).copied().collect();
+        let field = self.rng.pick(&kptrs);
+        let SpecialField::Kptr { ty, kind } = field.field else { return };
+        let owned = kind == KptrKind::Referenced;
+        let offset = i16::try_from(field.offset).unwrap_or(0);
+        match self.rng.below(10) {
+            0..3 => {
+                let dst = self.destination();
+                self.push(Insn::Load { size: Size::DW, extend: Extend::Zero, dst, base: reg, offset });
+                let maybe = self.fresh_id();
+                let held = Held { maybe, reference: self.section, ..Held::of(What::Object { ty }) };
+                self.frame.set(dst, held);
+                self.null_check();
+            }
+            3..6 if !owned || self.slips() => {
+                let object = self.find(|held| held.what == What::Object { ty } && held.maybe == 0);
+                let src = object.map_or(Src::Imm(0), Src::Reg);
+                self.push(Insn::Store { size: Size::DW, base: reg, offset, src });
+            }
+            // Out of the map.
+            3..6 => self.exchange(reg, field, None),
+            _ => self.leave_in_map(reg, field),
+        }
+    }
+
+    /// Acquires an object of the kptr's type and leaves it in the map.
+    fn leave_in_map(&mut self, reg: Reg, field: MapField) {
+        let SpecialField::Kptr { ty, .. } = field.field else { return };
+        let makes = |callable: &Callable| {
+            let object = matches!(callable.ret.kind, RetKind::Object { ty: own, .. } if own == ty);
+            object
+                && calls::acquires(callable)
+                && callable.args.len() <= 1
+                && !super::objects::handles_objects(callable)
+        };
+        let Some(make) = self.pick_callable(makes) else { return };
+        if !self.call_with(&make, None) {
+            return;
+        }
+        let held = self.frame.get(Reg::R0);
+        self.frame.set(Reg::R0, Held::NOTHING);
+        let before = self.frame;
+        let around = (held.maybe != 0).then(|| {
+            let at = self.here();
+            self.branch_if_null();
+            at
+        });
+        let held = Held { maybe: 0, ..held };
+        self.frame.set(Reg::R0, held);
+        let kept = self.keep_result();
+        if self.rng.percent(50) {
+            self.follow(kept);
+        }
+        if self.frame.get(kept) == held {
+            self.exchange(reg, field, Some((kept, held)));
+        }
+        if let Some(around) = around {
+            self.land(around);
+        }
+        self.frame = self.frame.meet(&before);
+    }
+
+    /// Exchanges a kptr for NULL, or for an object that the program owns.
+    fn exchange(&mut self, reg: Reg, field: MapField, given: Option<(Reg, Held)>) {
+        let exchanges = |callable: &Callable| callable.intrinsic == Some(Intrinsic::KptrXchg);
+        let Some(exchange) = self.pick_callable(exchanges) else { return };
+        match given {
+            Some((given, _)) => self.copy(Reg::R2, given),
+            None => self.constant(Reg::R2, 0),
+        }
+        self.call_on_field(&exchange, reg, field.offset);
+        if let Some((_, held)) = given
+            && !self.slips()
+        {
+            self.frame.end(held.reference);
+        }
+        let SpecialField::Kptr { ty, .. } = field.field else { return };
+        let (maybe, reference) = (self.fresh_id(), self.fresh_id());
+        self.frame.set(Reg::R0, Held { what: What::Object { ty }, maybe, reference, owner: true });
+        if !self.slips() {
+            self.use_reference();
+        }
+    }
+
+    /// Bytes of a map's value that are nobody's, from this offset on: where they begin and how many there are.
+    pub(super) fn plain_bytes(&mut self, map: usize, from: i32) -> (i32, u32) {
+        let proto = &self.world.maps[map];
+        let mut stretches = Vec::new();
+        let mut at = 0;
+        for field in &proto.fields {
+            stretches.push((at, field.offset));
+            at = field.offset + field.size;
+        }
+        stretches.push((at, proto.value_size));
+        let wide: Vec<(u32, u32)> = stretches.into_iter().filter(|(start, end)| start < end).collect();
+        if wide.is_empty() {
+            return (0, 0);
+        }
+        let (start, end) = self.rng.pick(&wide);
+        (start.cast_signed() - from, end - start)
+    }
+}
