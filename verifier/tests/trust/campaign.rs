@@ -35,7 +35,8 @@ pub(crate) struct Counts {
     /// Refused with pruning only, for what was widened in a loop that ends by itself.
     pub(crate) too_strict: u64,
     /// Accepted with pruning only, for an access to part of a pointer that the covering state had forgotten: a store, what is
-    /// left is unreadable in both; or a read where addresses may be known.
+    /// left is unreadable in both; or a read where addresses may be known. Or for a store over a copy of a dynptr that it did
+    /// not have.
     pub(crate) forgotten: u64,
     /// Rejections by code and name.
     pub(crate) reasons: BTreeMap<String, u64>,
@@ -216,8 +217,9 @@ fn loosened(insns: &[Insn]) -> bool {
 }
 
 /// A store over part of a spilled pointer; or, where unwritten stack may be read and addresses may leak, a read of part of it.
+/// Or a store over a copy of a dynptr: what it belongs to is still to be given back, and whoever uses its slices is compared.
 fn over_pointer(rejection: &Rejection) -> bool {
-    matches!(rejection.reason.name(), "CorruptsSpill" | "PartialFill")
+    matches!(rejection.reason.name(), "CorruptsSpill" | "PartialFill" | "OverwritesDynptr")
 }
 
 /// Pruning may change no verdict.

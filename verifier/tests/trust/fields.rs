@@ -92,10 +92,21 @@ impl World<'_> {
         for field in self.bed.maps[map].fields.clone() {
             let at = value + u64::from(field.offset);
             let owns = matches!(field.field, SpecialField::Kptr { kind: KptrKind::Referenced, .. });
-            let guard = match field.field {
-                SpecialField::Kptr { kind: KptrKind::Unreferenced, .. } => Guard::Pointer,
-                SpecialField::Kptr { .. } => Guard::Owned,
-                _ => Guard::Closed,
+            let guard = match (field.field, owns) {
+                (SpecialField::Kptr { .. }, true) => Guard::Owned,
+                (SpecialField::Kptr { .. }, false) => Guard::Pointer,
+                (
+                    SpecialField::SpinLock
+                    | SpecialField::ResSpinLock
+                    | SpecialField::Timer
+                    | SpecialField::Workqueue
+                    | SpecialField::Refcount
+                    | SpecialField::ListHead { .. }
+                    | SpecialField::ListNode
+                    | SpecialField::RbRoot { .. }
+                    | SpecialField::RbNode,
+                    _,
+                ) => Guard::Closed,
             };
             let content = if owns && self.rng.percent(60) { self.packet_in_map() } else { 0 };
             let mut heap = self.heap.0.borrow_mut();

@@ -129,6 +129,9 @@ impl Body<'_> {
         self.frame.set(Reg::R0, Held { maybe: 0, ..held });
         let reg = self.keep_result();
         self.follow(reg);
+        if self.rng.percent(30) {
+            self.use_dynptr();
+        }
         self.nested();
         if self.frame.get(reg).what == held.what {
             self.follow(reg);

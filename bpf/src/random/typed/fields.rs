@@ -4,7 +4,7 @@ use super::body::Body;
 use super::held::{Held, What};
 use super::objects::Duty;
 use super::{Callable, calls};
-use crate::insn::{AluOp, Extend, Insn, Reg, Size, Src, Width};
+use crate::insn::{AluOp, Extend, Insn, JmpOp, JumpForm, Reg, Size, Src, Width};
 use crate::map::{KptrKind, MapField, MapProto, SpecialField};
 use crate::proto::{Intrinsic, RetKind};
 
@@ -28,14 +28,17 @@ impl Body<'_> {
         act: &mut dyn FnMut(&mut Self, Reg, usize),
     ) {
         let world = self.world;
-        let suits = |held: Held| match held.what {
-            What::Value { map, offset: 0 } if held.maybe == 0 && fits(&world.maps[map]) => Some(map),
-            _ => None,
-        };
-        if let Some(reg) = self.find(|held| suits(held).is_some()).filter(|_| self.rng.percent(60)) {
-            if let Some(map) = suits(self.frame.get(reg)) {
-                return self.holding(reg, |body| act(body, reg, map));
+        let suits = |held: Held| {
+            if let What::Value { map, offset: 0 } = held.what
+                && held.maybe == 0
+            {
+                return Some(map).filter(|map| fits(&world.maps[*map]));
             }
+            None
+        };
+        let at_hand = self.find(|held| suits(held).is_some()).filter(|_| self.rng.percent(60));
+        if let Some((reg, map)) = at_hand.and_then(|reg| Some((reg, suits(self.frame.get(reg))?))) {
+            return self.holding(reg, |body| act(body, reg, map));
         }
         let found: Vec<usize> = (0..world.maps.len())
             .filter(|at| {
@@ -103,7 +106,36 @@ impl Body<'_> {
             return self.touch();
         }
         let fits = |map: &MapProto| map.fields.iter().any(|field| is_lock(&field));
-        self.with_value(fits, &mut |body, reg, map| body.lock(reg, map));
+        self.with_value(fits, &mut |body, reg, map| {
+            if !body.rng.percent(35) {
+                return body.lock(reg, map);
+            }
+            // Another value of the map is at hand, too.
+            let name = body.world.maps[map].name.clone();
+            body.with_value(|other| other.name == name, &mut |body, second, _| {
+                if second != reg && body.often_slips() {
+                    body.lock_either(reg, second, map);
+                } else {
+                    body.lock(reg, map);
+                }
+            });
+        });
+    }
+
+    /// Locks one of two values, and unlocks the first.
+    fn lock_either(&mut self, first: Reg, second: Reg, map: usize) {
+        let Some(field) = self.world.maps[map].fields.iter().find(is_lock).copied() else { return };
+        let Some(lock) = self.pick_callable(|it| it.intrinsic == Some(Intrinsic::SpinLock)) else { return };
+        let (op, dst, src) = (self.rng.pick(&JmpOp::ALL), self.number(), self.operand());
+        let around = self.here();
+        self.push(Insn::Branch { op, width: Width::W64, dst, src, offset: 0 });
+        self.call_on_field(&lock, first, field.offset);
+        let over = self.here();
+        self.push(Insn::Jump { form: JumpForm::Short, offset: 0 });
+        self.land(around);
+        self.call_on_field(&lock, second, field.offset);
+        self.land(over);
+        self.unlock(Locked { id: 0, reg: first, offset: field.offset });
     }
 
     fn lock(&mut self, reg: Reg, map: usize) {
@@ -116,23 +148,37 @@ impl Body<'_> {
         if self.rng.percent(70) {
             self.follow(reg);
         }
+        let other = Locked { reg: self.other_value(reg, map), ..held };
+        let twice = self.slips();
+        if twice {
+            self.call_on_field(&lock, other.reg, field.offset);
+        }
         self.nested();
         self.hurry();
         self.duties.pop();
         self.locked = outside;
+        if twice {
+            self.unlock(other);
+        }
         if self.slips() {
-            match self.rng.below(3) {
+            match self.rng.below(4) {
                 0 => return,
-                1 => self.give_back(Duty::Lock(held)),
-                // Another value of the map, perhaps.
-                _ => {
-                    let other = self.find(|held| held.what == What::Value { map, offset: 0 });
-                    let reg = other.unwrap_or(reg);
-                    return self.give_back(Duty::Lock(Locked { reg, ..held }));
-                }
+                1 => self.unlock(held),
+                _ => return self.unlock(other),
             }
         }
         self.give_back_unless_early(Duty::Lock(held));
+    }
+
+    /// Another register with a value of the map, if there is one.
+    fn other_value(&mut self, reg: Reg, map: usize) -> Reg {
+        let value = |held: Held| held.what == What::Value { map, offset: 0 } && held.maybe == 0;
+        let found: Vec<Reg> = Reg::ALL[6..10]
+            .iter()
+            .copied()
+            .filter(|other| *other != reg && value(self.frame.get(*other)))
+            .collect();
+        if found.is_empty() { reg } else { self.rng.pick(&found) }
     }
 
     /// Gives a lock back.
@@ -160,7 +206,7 @@ impl Body<'_> {
         let owned = kind == KptrKind::Referenced;
         let offset = i16::try_from(field.offset).unwrap_or(0);
         match self.rng.below(10) {
-            0..3 => {
+            0..2 => {
                 let dst = self.destination();
                 self.push(Insn::Load { size: Size::DW, extend: Extend::Zero, dst, base: reg, offset });
                 let maybe = self.fresh_id();
@@ -168,13 +214,19 @@ impl Body<'_> {
                 self.frame.set(dst, held);
                 self.null_check();
             }
-            3..6 if !owned || self.slips() => {
+            2..6 if !owned || self.slips() => {
                 let object = self.find(|held| held.what == What::Object { ty } && held.maybe == 0);
                 let src = object.map_or(Src::Imm(0), Src::Reg);
                 self.push(Insn::Store { size: Size::DW, base: reg, offset, src });
             }
+            // One that the program does not own.
+            2..6 if self.often_slips() => {
+                let lent = |held: Held| held.what == What::Object { ty } && held.maybe == 0 && !held.owner;
+                let given = self.find(lent).map(|found| (found, self.frame.get(found)));
+                self.exchange(reg, field, given);
+            }
             // Out of the map.
-            3..6 => self.exchange(reg, field, None),
+            2..6 => self.exchange(reg, field, None),
             _ => self.leave_in_map(reg, field),
         }
     }

@@ -75,6 +75,13 @@ impl Body<'_> {
         slips
     }
 
+    /// Whether a rule is broken here, where that is seldom possible.
+    pub(super) fn often_slips(&mut self) -> bool {
+        let slips = !self.slipped && self.world.slips > 0 && self.rng.percent(25);
+        self.slipped |= slips;
+        slips
+    }
+
     /// Free object slots in a row.
     pub(super) fn claim(&mut self, slots: usize) -> Option<usize> {
         let taken = |first: usize| (first..first + slots).any(|slot| self.area & 1 << slot != 0);
@@ -121,7 +128,12 @@ impl Body<'_> {
     pub(super) fn object_on_stack(&mut self, reg: Reg, fits: impl Fn(Kind) -> bool) -> bool {
         let fitting: Vec<Live> = match self.chosen.take().or_else(|| self.second.take()) {
             Some(chosen) => vec![chosen],
-            None => self.objects.iter().copied().filter(|object| fits(object.kind)).collect(),
+            // One thing twice is refused, if the callee changes it.
+            None => {
+                let first = self.about.filter(|_| !self.slips()).map(|first| first.id);
+                let others = self.objects.iter().copied().filter(|object| Some(object.id) != first);
+                others.filter(|object| fits(object.kind)).collect()
+            }
         };
         if fitting.is_empty() {
             return false;
