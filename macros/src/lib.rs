@@ -28,7 +28,8 @@ use proc_macro::TokenStream;
 ///
 /// Its signature is its contract: an owned parameter is a release, an owned return an acquire, `Option` a check that the program must
 /// make, a lifetime ties the result to the argument it came from, `&mut` is exclusive. Flags say the same in the kernel's words and
-/// must agree; what the signature implies may be left out.
+/// must agree; what the signature implies may be left out. It stands on a function outside of `impl` blocks: what it adds is a
+/// constant without a name, which has no place there.
 ///
 /// ```text
 /// /// Finds a flow by its number.

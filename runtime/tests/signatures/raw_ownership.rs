@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use opswap::registry::Registry;
 use opswap::{Btf, Engine, KRef, RunError, kfunc};
 
 use crate::lab::{SIZE, load, refusal};
@@ -184,6 +185,16 @@ fn a_raw_function_takes_a_kref_as_the_address_that_it_is() {
             1,
             "given back once: by the function, not by the ledger as well"
         );
+    }
+}
+
+#[test]
+fn an_interface_file_says_the_same() {
+    let registry = Registry::collect().expect("the declarations agree");
+    let read = Registry::from_interface((**registry.btf()).clone()).expect("an interface file");
+    assert_eq!(read.kfuncs().len(), registry.kfuncs().len());
+    for (own, read) in registry.kfuncs().iter().zip(read.kfuncs()) {
+        assert_eq!(own.proto, read.proto);
     }
 }
 
