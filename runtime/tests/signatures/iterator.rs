@@ -101,6 +101,53 @@ fn iter_two(one: &mut Iter<Seq>, two: &mut Iter<Seq>) {
     std::mem::swap(&mut **one, &mut **two);
 }
 
+/// A state with an object in it.
+#[derive(Btf, Debug, Default)]
+#[repr(C)]
+#[btf(name = "bpf_iter_nest")]
+struct Nest {
+    part: Part,
+}
+
+#[derive(Btf, Debug, Default)]
+#[repr(C)]
+struct Part {
+    number: u64,
+}
+
+#[kfunc(iter_new)]
+fn bpf_iter_nest_new(it: Uninit<Iter<Nest>>) -> i32 {
+    it.write(Iter::new(Nest { part: Part { number: 7 } }));
+    0
+}
+
+#[kfunc(iter_next)]
+fn bpf_iter_nest_next(it: &mut Iter<Nest>) -> Option<&u64> {
+    let _ = it;
+    None
+}
+
+#[kfunc(iter_destroy)]
+fn bpf_iter_nest_destroy(it: &mut Iter<Nest>) {
+    it.part.number = 0;
+}
+
+#[kfunc]
+fn nest_part(it: &Iter<Nest>) -> &Part {
+    &it.part
+}
+
+#[kfunc]
+fn part_number(part: &Part) -> u64 {
+    part.number
+}
+
+/// `part` must not be the state's own.
+#[kfunc]
+fn nest_beside(it: &mut Iter<Nest>, part: &Part) {
+    it.part.number += part.number;
+}
+
 /// Numbers, below a bound.
 #[kfunc_iter]
 fn numbers(from: i64, to: i64) -> impl Iterator<Item = i64> {
@@ -319,6 +366,17 @@ fn a_state_passed_twice_ends_the_run() {
         let result = program.run(&mut [0; crate::lab::SIZE]);
         assert!(matches!(result, Err(RunError::BadArgument { .. })), "{result:?}");
     }
+}
+
+#[test]
+fn what_a_state_lends_is_not_passed_beside_it() {
+    let nest = |after: &str| {
+        let part = on("nest", "new", 8, "") + "\nr1 = r10\nr1 += -8\ncall nest_part";
+        format!("{part}\n{after}\nr6 = r0\n{}\nr0 = r6\nexit", on("nest", "destroy", 8, ""))
+    };
+    assert_eq!(value(&nest("r1 = r0\ncall part_number")), 7);
+    let beside = nest("r1 = r10\nr1 += -8\nr2 = r0\ncall nest_beside\nr0 = 0");
+    assert!(refusal(&beside).contains("may name the same object"), "{}", refusal(&beside));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use opswap_bpf::proto::{Demand, NodeUse};
 use super::Contract;
 use super::argument::Argument;
 use super::graph::NodePlace;
-use super::objects::Held;
+use super::objects::{Deed, Held};
 use crate::access::argument::Extent;
 use crate::host::Aliasing;
 use crate::reject::Reason;
@@ -51,8 +51,8 @@ fn conflict(subject: &Subject<'_>, state: &VerifierState, left: &Argument, right
         _ => {}
     }
     // Whichever of the two is taken exclusively, the other must not hang on the same object.
-    taken(left).is_some_and(|object| hangs_on(state, right, object))
-        || taken(right).is_some_and(|object| hangs_on(state, left, object))
+    taken(subject, left).is_some_and(|object| hangs_on(state, right, object))
+        || taken(subject, right).is_some_and(|object| hangs_on(state, left, object))
 }
 
 /// Whether an object lies where other memory of the call does.
@@ -68,9 +68,15 @@ fn meet(left: &Held, right: &Held) -> bool {
 }
 
 /// The object that the callee takes as `&mut` or keeps.
-fn taken(argument: &Argument) -> Option<RefId> {
+fn taken(subject: &Subject<'_>, argument: &Argument) -> Option<RefId> {
     match argument {
         Argument::Object { pointer, demand: Demand::Exclusive | Demand::Owned, .. } => pointer.trust.root(),
+        // A contract does not tell whether the state is `&Iter` or `&mut Iter`.
+        Argument::OnStack(Held { deed: Deed::Inspect(iter), .. })
+            if subject.policy.aliasing == Aliasing::Exclusive =>
+        {
+            Some(iter.id)
+        }
         Argument::OnStack(held) => held.taken(),
         Argument::Plain
         | Argument::Callback(_)
