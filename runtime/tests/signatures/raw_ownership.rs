@@ -189,6 +189,20 @@ fn a_raw_function_takes_a_kref_as_the_address_that_it_is() {
 }
 
 #[test]
+fn references_of_both_kinds_to_one_object_are_counted_one_by_one() {
+    let held = "call raw_shared_raw\nr6 = r0\ncall raw_shared_get\nr7 = r0\ncall raw_shared_raw\nr8 = r0";
+    let back =
+        "r1 = r7\ncall raw_shared_put\nr1 = r6\ncall raw_shared_destroy\nr1 = r8\ncall raw_shared_destroy";
+    for engine in ENGINES {
+        let (result, _) = run_in(engine, &format!("{held}\n{back}\nr0 = 0\nexit"));
+        assert_eq!((result, SHARED.with(Arc::strong_count)), (Ok(0), 1));
+        let (result, _) = run_in(engine, &format!("{held}\ncall raw_token_panic\n{back}\nr0 = 0\nexit"));
+        assert!(matches!(result, Err(RunError::KfuncPanicked { .. })), "{result:?}");
+        assert_eq!(SHARED.with(Arc::strong_count), 1);
+    }
+}
+
+#[test]
 fn an_interface_file_says_the_same() {
     let registry = Registry::collect().expect("the declarations agree");
     let read = Registry::from_interface((**registry.btf()).clone()).expect("an interface file");
