@@ -11,7 +11,7 @@ mod rng;
 mod typed;
 
 pub use rng::Rng;
-pub use typed::{Callable, Field, FieldGives, World, break_rules, plain_maps, typed};
+pub use typed::{Callable, Field, FieldGives, Struct, World, break_rules, plain_maps, typed};
 
 use crate::ids::KfuncId;
 use crate::insn::{CallTarget, Insn};

@@ -6,6 +6,8 @@
 //! can follow each other in any order. With the number of a register, the recorded states are made wrong in it on purpose, and there
 //! must be escapes.
 
+#[path = "../tests/trust/allocated.rs"]
+mod allocated;
 #[path = "../tests/trust/bed.rs"]
 mod bed;
 #[path = "../tests/trust/calls.rs"]

@@ -16,10 +16,12 @@
 //! | `iterators` | iterators and loops over them |
 //! | `dynptrs` | dynptrs and their slices |
 //! | `fields` | locks and kptrs in map values |
+//! | `allocated` | objects that the program allocates |
 //! | `sections` | saved interrupt states, RCU sections |
 //! | `maps` | maps without special fields |
 //! | `breaks` | changes that break a rule |
 
+mod allocated;
 mod body;
 mod breaks;
 mod calls;
@@ -40,7 +42,7 @@ pub use breaks::break_rules;
 pub use maps::plain_maps;
 
 use super::{Features, Rng};
-use crate::ids::{InsnIdx, TypeRef};
+use crate::ids::{BtfId, InsnIdx, TypeRef};
 use crate::insn::{CallTarget, Imm64, Insn};
 use crate::map::MapProto;
 use crate::proto::{
@@ -94,6 +96,17 @@ pub enum FieldGives {
     },
 }
 
+/// A struct of the program, whose objects it may allocate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Struct {
+    /// Its id in the program's types.
+    pub id: BtfId,
+    /// Bytes at its beginning without special fields.
+    pub plain: u32,
+    /// Whether its objects count their references.
+    pub counted: bool,
+}
+
 /// What typed programs are made for.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -109,6 +122,8 @@ pub struct World {
     pub fields: Vec<Field>,
     /// Bytes of the iterators' states.
     pub iterators: Vec<(TypeRef, u32)>,
+    /// Structs of the program.
+    pub structs: Vec<Struct>,
     /// May the program sleep?
     pub sleepable: Sleepable,
     /// How often, in hundredths, a rule about what must be given back, and when it ends, is broken where it matters.

@@ -121,6 +121,7 @@ fn world(linux: &Linux, kind: &ProgramKind, sleepable: Sleepable, maps: &[Arc<Ma
         functions: helpers.chain(kfuncs).collect(),
         fields: Vec::new(),
         iterators: Vec::new(),
+        structs: Vec::new(),
         sleepable,
         slips: 0,
         features: Features::all() - Features::RFC_IMMEDIATES - Features::ACQUIRE_RELEASE,

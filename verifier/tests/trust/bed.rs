@@ -41,6 +41,8 @@ pub(crate) struct Bed {
     pub(crate) kind: Kind,
     pub(crate) types: Types,
     btf: Btf,
+    /// The programs' types.
+    pub(crate) own: Arc<Btf>,
     pub(crate) kfuncs: Vec<KfuncProto>,
     pub(crate) helpers: Vec<HelperProto>,
     entry: EntryProto,
@@ -177,7 +179,8 @@ impl Bed {
         let fields = policies.into_iter().map(|policy| (types.flow.id, policy)).collect();
         let (kfuncs, helpers) = (kfuncs(&types), helpers());
         let maps = plain_maps().into_iter().chain(crate::fields::maps(&types)).collect();
-        Self { kind, types, btf, kfuncs, helpers, entry: entry(kind, &types), maps, fields }
+        let own = Arc::new(crate::allocated::types());
+        Self { kind, types, btf, own, kfuncs, helpers, entry: entry(kind, &types), maps, fields }
     }
 
     /// What the generator is told.
@@ -221,6 +224,7 @@ impl Bed {
             functions,
             fields,
             iterators: self.types.iterators().to_vec(),
+            structs: crate::allocated::structs(),
             sleepable: self.entry.sleepable,
             slips,
             features,

@@ -1,6 +1,7 @@
 //! One typed program after the other: verified with and without pruning, run on several inputs, watched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use opswap_bpf::display::Listing;
 use opswap_bpf::insn::{Imm64, JumpForm, Src};
@@ -10,7 +11,6 @@ use opswap_bpf::random::{Features, Rng, break_rules, typed};
 use opswap_bpf::{Insn, Program, ProgramKind};
 use opswap_verifier::limits::Pruning;
 
-use opswap_verifier::verified::Access;
 use opswap_verifier::{Category, Limits, Rejection, Rounds, VerifiedProgram, verify_observed, verify_with};
 
 use crate::bed::{Bed, Kind};
@@ -161,6 +161,7 @@ impl Campaign {
     fn input(&self, bed: &Bed, insns: &[Insn]) -> Program {
         let mut program = Program::bare("typed", ProgramKind::Named("typed".into()), insns.to_vec());
         program.maps.clone_from(&bed.maps);
+        program.btf = Some(Arc::clone(&bed.own));
         program
     }
 
@@ -263,8 +264,7 @@ fn run(
         }
         Kind::Buffer | Kind::Objects => (0, 0),
     };
-    let refused = |at| proof.facts(at).is_some_and(|facts| facts.access == Access::Refused);
-    let mut watcher = Watcher::new(believed, strictness, heap.clone(), context, packet, &refused);
+    let mut watcher = Watcher::new(believed, strictness, heap.clone(), context, packet, insns);
     let mut memory = heap.clone();
     let budget = Budget { instructions: 1 << 18, may_goto: 6, ..Budget::default() };
     let machine = Machine::new(insns, &mut memory, budget).observed_by(&mut watcher);

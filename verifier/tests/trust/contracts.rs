@@ -85,6 +85,7 @@ pub(crate) fn kfuncs(types: &Types) -> Vec<KfuncProto> {
     add("peer_glance", vec![of(peer, Demand::Rcu)], U32, none, None);
     add("doze", vec![], VOID, KfuncFlags::SLEEPABLE, None);
     all.extend(crate::on_stack::kfuncs(types));
+    all.extend(crate::allocated::kfuncs());
     all
 }
 

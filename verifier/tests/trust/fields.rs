@@ -8,12 +8,13 @@ use opswap_bpf::proto::{
     ArgIdx, ArgKind, ArgProto, DynptrKind, DynptrMemory, FieldKind, HelperEffects, Intrinsic, MemAccess,
     MemInit, RetKind, RetProto, SizeRule,
 };
-use opswap_bpf::{BtfId, HelperId, HelperProto, KfuncFlags, MapProto};
+use opswap_bpf::{BtfId, BtfSpace, HelperId, HelperProto, KfuncFlags, MapProto, TypeRef};
 
+use crate::allocated::ITEM;
 use crate::bed::Types;
 use crate::calls::{World, escape};
 use crate::contracts::{NULLABLE, S64, VOID, arg, bytes};
-use crate::heap::Guard;
+use crate::heap::{Block, Guard};
 
 /// Helpers on fields, and the one that makes a dynptr over a map's value.
 pub(crate) fn helpers() -> Vec<HelperProto> {
@@ -68,10 +69,11 @@ pub(crate) fn maps(types: &Types) -> Vec<Arc<MapProto>> {
         at(8, 8, kptr(types.packet, KptrKind::Referenced)),
         at(16, 8, kptr(types.peer, KptrKind::Unreferenced)),
         at(24, 8, kptr(types.packet, KptrKind::Referenced)),
+        at(40, 8, kptr(TypeRef::program(ITEM), KptrKind::Referenced)),
     ];
     vec![
         map("locked", MapKind::Hash, 24, vec![at(4, 4, SpecialField::SpinLock)]),
-        map("stash", MapKind::Array, 40, kptrs),
+        map("stash", MapKind::Array, 56, kptrs),
     ]
 }
 
@@ -108,19 +110,27 @@ impl World<'_> {
                     _,
                 ) => Guard::Closed,
             };
-            let content = if owns && self.rng.percent(60) { self.packet_in_map() } else { 0 };
+            let mut ty = None;
+            if let SpecialField::Kptr { ty: held, .. } = field.field {
+                ty = Some(held.id).filter(|_| held.space == BtfSpace::Program);
+            }
+            let content = if owns && self.rng.percent(60) { self.in_map(ty) } else { 0 };
             let mut heap = self.heap.0.borrow_mut();
             heap.put(at, field.size, content);
             heap.guard(at, field.size, guard);
             if owns {
-                heap.ledger.kptrs.push(at);
+                heap.ledger.kptrs.push((at, ty));
             }
         }
     }
 
-    fn packet_in_map(&mut self) -> u64 {
+    /// An object of a map: of this struct of the program, or a packet.
+    fn in_map(&mut self, ty: Option<BtfId>) -> u64 {
+        if let Some(ty) = ty {
+            return self.allocate(ty.0.into(), false).unwrap_or(0);
+        }
         let packet = self.packet();
-        self.heap.0.borrow_mut().own(packet, false);
+        self.heap.0.borrow_mut().give_to_map(packet);
         packet
     }
 
@@ -143,28 +153,37 @@ impl World<'_> {
     }
 
     fn exchange(&mut self, at: u64, new: u64) -> Result<u64, Stop> {
+        let packet = self.bed.types.packet;
         let mut heap = self.heap.0.borrow_mut();
+        let ty = heap.ledger.kptrs.iter().find(|(kptr, _)| *kptr == at).and_then(|(_, ty)| *ty);
         if heap.guard_at(at) != Some(Guard::Owned) {
             return escape(format_args!("no kptr at {at:#x}"));
+        }
+        let fits = |block| match ty {
+            Some(ty) => block == Block::Allocated(ty),
+            None => block == Block::Object(packet),
+        };
+        if new != 0 && !heap.at(new).is_some_and(fits) {
+            return escape(format_args!("{new:#x} is of another type than the kptr"));
         }
         if new != 0 && !heap.owns(new) {
             return escape(format_args!("{new:#x} is given to a map, but is not owned"));
         }
         let old = heap.put(at, 8, new);
-        heap.own(new, false);
-        heap.own(old, true);
+        heap.give_to_map(new);
+        heap.take_from_map(old);
         Ok(old)
     }
 
     /// Others empty and fill kptrs, too; under RCU what they take out lives on.
     pub(crate) fn others_exchange(&mut self) {
         let kptrs = self.heap.0.borrow().ledger.kptrs.clone();
-        for at in kptrs {
+        for (at, ty) in kptrs {
             if self.rng.percent(50) {
-                let new = if self.rng.percent(50) { self.packet_in_map() } else { 0 };
+                let new = if self.rng.percent(50) { self.in_map(ty) } else { 0 };
                 let mut heap = self.heap.0.borrow_mut();
                 let old = heap.put(at, 8, new);
-                heap.free(old);
+                heap.drop_from_map(old);
             }
         }
     }

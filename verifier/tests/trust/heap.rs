@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use opswap_bpf::TypeRef;
 use opswap_bpf::insn::Size;
 use opswap_bpf::interp::{Access, Fault, Memory};
+use opswap_bpf::{BtfId, TypeRef};
 
 use crate::kept::{Dynptr, Kept, Ledger};
 
@@ -21,6 +21,8 @@ pub(crate) enum Block {
     Value(usize),
     /// A host object.
     Object(TypeRef),
+    /// An object of a struct of the program.
+    Allocated(BtfId),
     /// Plain memory.
     Memory,
 }
@@ -48,8 +50,9 @@ struct Mapped {
     base: u64,
     bytes: Vec<u8>,
     writes: Writes,
-    /// Owned by the program, which must give it back.
-    owned: bool,
+    /// References that the program owns and must give back, and those of maps.
+    owned: u32,
+    in_maps: u32,
     /// Of a window: the address of the bytes that it shows, and how many.
     shows: Option<(u64, u32)>,
 }
@@ -74,6 +77,8 @@ pub(crate) struct Heap {
     guards: Vec<(u64, u64, Guard)>,
     next: u64,
     pub(crate) ledger: Ledger,
+    /// Whether a load at hand that faults gives 0.
+    pub(crate) probing: bool,
 }
 
 const PAGE: u64 = 0x1000;
@@ -91,7 +96,18 @@ impl Heap {
     pub(crate) fn add(&mut self, block: Block, bytes: Vec<u8>, writes: Writes, owned: bool) -> u64 {
         let base = FIRST + self.next * GAP * PAGE + MIDDLE;
         self.next += 1;
-        self.pages.insert(Self::page(base), Mapped { block, base, bytes, writes, owned, shows: None });
+        self.pages.insert(
+            Self::page(base),
+            Mapped {
+                block,
+                base,
+                bytes,
+                writes,
+                owned: owned.into(),
+                in_maps: u32::from(!owned),
+                shows: None,
+            },
+        );
         base
     }
 
@@ -117,12 +133,13 @@ impl Heap {
 
     /// Whether the program owns the block that begins at an address.
     pub(crate) fn owns(&self, address: u64) -> bool {
-        self.at(address).is_some() && self.pages.get(&Self::page(address)).is_some_and(|found| found.owned)
+        self.at(address).is_some()
+            && self.pages.get(&Self::page(address)).is_some_and(|found| found.owned > 0)
     }
 
     /// Blocks that the program owns.
     pub(crate) fn owned(&self) -> usize {
-        self.pages.values().filter(|found| found.owned).count()
+        self.pages.values().map(|found| found.owned as usize).sum()
     }
 
     /// Takes a block away: whoever still follows a pointer to it faults.
@@ -130,10 +147,42 @@ impl Heap {
         self.pages.remove(&Self::page(address));
     }
 
-    /// Gives a block to the program, or takes it away.
-    pub(crate) fn own(&mut self, address: u64, owned: bool) {
+    /// One more reference of the program.
+    pub(crate) fn count(&mut self, address: u64) {
+        self.refer(address, |found| found.owned += 1);
+    }
+
+    /// The program gives a reference to a map.
+    pub(crate) fn give_to_map(&mut self, address: u64) {
+        self.refer(address, |found| (found.owned, found.in_maps) = (found.owned - 1, found.in_maps + 1));
+    }
+
+    /// A map gives a reference to the program.
+    pub(crate) fn take_from_map(&mut self, address: u64) {
+        self.refer(address, |found| (found.owned, found.in_maps) = (found.owned + 1, found.in_maps - 1));
+    }
+
+    /// The program drops a reference; the last one takes the block along.
+    pub(crate) fn drop_one(&mut self, address: u64) {
+        self.refer(address, |found| found.owned -= 1);
+        self.free_unless_held(address);
+    }
+
+    /// A map drops a reference.
+    pub(crate) fn drop_from_map(&mut self, address: u64) {
+        self.refer(address, |found| found.in_maps -= 1);
+        self.free_unless_held(address);
+    }
+
+    fn refer(&mut self, address: u64, change: impl FnOnce(&mut Mapped)) {
         if let Some(found) = self.pages.get_mut(&Self::page(address)).filter(|found| found.base == address) {
-            found.owned = owned;
+            change(found);
+        }
+    }
+
+    fn free_unless_held(&mut self, address: u64) {
+        if self.pages.get(&Self::page(address)).is_some_and(|found| found.owned + found.in_maps == 0) {
+            self.free(address);
         }
     }
 
@@ -271,7 +320,12 @@ pub(crate) struct Shared(pub(crate) Rc<RefCell<Heap>>);
 impl Memory for Shared {
     fn load(&mut self, address: u64, size: Size) -> Result<u64, Fault> {
         let mut heap = self.0.borrow_mut();
-        let bytes = heap.bytes(address, size.bytes(), Access::Read, By::Program)?;
+        let probing = heap.probing;
+        let bytes = match heap.bytes(address, size.bytes(), Access::Read, By::Program) {
+            Ok(bytes) => bytes,
+            Err(_) if probing => return Ok(0),
+            Err(fault) => return Err(fault),
+        };
         Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use opswap_bpf::TypeRef;
 use opswap_bpf::proto::{DynptrMemory, IrqClass};
+use opswap_bpf::{BtfId, TypeRef};
 
 /// An object on a stack, as its owner knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,8 +62,8 @@ pub(crate) struct Ledger {
     pub(crate) preempt: u32,
     /// The lock that is held.
     pub(crate) lock: Option<u64>,
-    /// Where maps own objects.
-    pub(crate) kptrs: Vec<u64>,
+    /// Where maps own objects, and of which struct of the program, if of one.
+    pub(crate) kptrs: Vec<(u64, Option<BtfId>)>,
     last: u64,
 }
 

@@ -1,6 +1,7 @@
 //! Typed programs, verified with and without pruning and run under the eyes of a watcher: a bounded share of what
 //! `cargo run --release -p opswap-verifier --example trust` does at length.
 
+mod allocated;
 mod bed;
 mod calls;
 mod campaign;

@@ -1,10 +1,10 @@
 //! What the verifier believed against what happens: before each instruction of a run, some recorded state must describe every
 //! register and every stack byte of every frame, and the references that are held.
 
-use opswap_bpf::InsnIdx;
 use opswap_bpf::insn::{Reg, Size};
 use opswap_bpf::interp::{self, Registers};
 use opswap_bpf::proto::Nullness;
+use opswap_bpf::{Insn, InsnIdx};
 use opswap_verifier::domain::Scalar;
 use opswap_verifier::state::{
     Byte, Frame, ObjectKind, PacketOrigin, Pointer, Progress, RefKind, RegState, Region, Slot, StackObject,
@@ -100,8 +100,7 @@ pub(crate) struct Watcher<'a> {
     pub(crate) strictness: Strictness,
     pub(crate) heap: Shared,
     frames: Vec<Running>,
-    /// Where no engine follows a pointer: such a run ends.
-    refused: &'a dyn Fn(InsnIdx) -> bool,
+    insns: &'a [Insn],
     /// Addresses of context, packet and packet's end.
     pub(crate) context: u64,
     pub(crate) packet: (u64, u64),
@@ -114,9 +113,9 @@ impl<'a> Watcher<'a> {
         heap: Shared,
         context: u64,
         packet: (u64, u64),
-        refused: &'a dyn Fn(InsnIdx) -> bool,
+        insns: &'a [Insn],
     ) -> Self {
-        Self { believed, strictness, heap, frames: Vec::new(), refused, context, packet }
+        Self { believed, strictness, heap, frames: Vec::new(), insns, context, packet }
     }
 
     fn reg(&self, reg: &RegState, value: u64) -> bool {
@@ -152,6 +151,9 @@ impl<'a> Watcher<'a> {
             Region::Object(ty) => {
                 pointer.trust == Trust::Untrusted || block(&|block, _| block == Block::Object(ty))
             }
+            Region::Allocated(ty) => {
+                pointer.trust == Trust::Untrusted || block(&|block, _| block == Block::Allocated(ty))
+            }
             Region::Memory { size, .. } => {
                 block(&|block, base| block == Block::Memory && self.heap.0.borrow().len(base) >= size.into())
             }
@@ -170,7 +172,6 @@ impl<'a> Watcher<'a> {
             Region::MapKey(_)
             | Region::Record { .. }
             | Region::Packet { .. }
-            | Region::Allocated(_)
             | Region::Probed
             | Region::Arena
             | Region::Dynptr(_) => false,
@@ -226,6 +227,15 @@ impl<'a> Watcher<'a> {
             && sections == (state.sections.rcu.into(), state.sections.preempt.into())
     }
 
+    /// Whether an instruction reads what need not be there any more: such a read is checked, and gives 0 instead of a fault.
+    fn probes(&self, states: &[VerifierState], at: InsnIdx) -> bool {
+        let Some(Insn::Load { base, .. }) = self.insns.get(at.index()) else { return false };
+        let untrusted = |state: &VerifierState| {
+            state.reg(*base).as_pointer().is_some_and(|pointer| pointer.trust == Trust::Untrusted)
+        };
+        states.iter().any(untrusted)
+    }
+
     fn matches(&self, state: &VerifierState, at: InsnIdx) -> bool {
         if state.frames().len() != self.frames.len() {
             return false;
@@ -274,7 +284,8 @@ impl interp::Observer for Watcher<'_> {
         self.frames.push(Running { registers: *registers });
         let states = self.believed.states.get(at.index()).map_or(&[][..], Vec::as_slice);
         if states.len() > MAX_STATES || states.iter().any(|state| self.matches(state, at)) {
-            return if (self.refused)(at) { Err("a checked read".into()) } else { Ok(()) };
+            self.heap.0.borrow_mut().probing = self.probes(states, at);
+            return Ok(());
         }
         let frame = self.frames.last().map_or(0, |frame| frame.registers[10]);
         let top: Vec<String> = (1..=12_u64)

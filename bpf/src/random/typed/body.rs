@@ -215,10 +215,10 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn statement(&mut self) {
-        let kind = self.rng.below(122);
+        let kind = self.rng.below(126);
         match kind {
             // Nothing is called under a lock.
-            66..83 | 95..122 if self.locked && !self.slips() => self.touch(),
+            66..83 | 95..126 if self.locked && !self.slips() => self.touch(),
             0..14 => self.arithmetic(),
             14..19 => self.unary(),
             19..23 => self.move_about(),
@@ -245,7 +245,9 @@ impl<'a> Body<'a> {
             112..115 => self.dynptr(),
             115..117 => self.use_dynptr(),
             117..120 => self.critical(),
-            _ => self.kptr(),
+            120..122 => self.kptr(),
+            122..124 => self.allocate(),
+            _ => self.count_once_more(),
         }
     }
 

@@ -150,6 +150,9 @@ impl Body<'_> {
             self.pin(kept);
         }
         self.duties.push(Duty::Reference);
+        if matches!(held.what, What::Allocated { .. }) && self.rng.percent(30) {
+            self.count_once_more();
+        }
         self.touch();
         self.nested();
         self.duties.pop();
@@ -175,7 +178,8 @@ impl Body<'_> {
     fn release(&mut self, reg: Reg, held: Held) {
         let wanted = |callable: &Callable| match (callable.args.first().map(|arg| &arg.kind), held.what) {
             (Some(ArgKind::Object { ty, demand: Demand::Owned }), What::Object { ty: own }) => *ty == own,
-            (Some(ArgKind::Reserved), What::Memory { .. }) => true,
+            (Some(ArgKind::Reserved), What::Memory { .. })
+            | (Some(ArgKind::Allocated { demand: Demand::Owned, .. }), What::Allocated { .. }) => true,
             _ => false,
         };
         if let Some(callable) = self.pick_callable(wanted) {

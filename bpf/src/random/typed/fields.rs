@@ -1,5 +1,7 @@
 //! Special fields of map values: locks and what may be done under them, kptrs that are taken, left and read.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a kptr holds one of two kinds of object")]
+
 use super::body::Body;
 use super::held::{Held, What};
 use super::objects::Duty;
@@ -203,25 +205,25 @@ impl Body<'_> {
             fields.filter(|it| matches!(it.field, SpecialField::Kptr { .. })).copied().collect();
         let field = self.rng.pick(&kptrs);
         let SpecialField::Kptr { ty, kind } = field.field else { return };
-        let owned = kind == KptrKind::Referenced;
+        let (owned, pointee) = (kind == KptrKind::Referenced, self.pointee(ty));
         let offset = i16::try_from(field.offset).unwrap_or(0);
         match self.rng.below(10) {
             0..2 => {
                 let dst = self.destination();
                 self.push(Insn::Load { size: Size::DW, extend: Extend::Zero, dst, base: reg, offset });
                 let maybe = self.fresh_id();
-                let held = Held { maybe, reference: self.section, ..Held::of(What::Object { ty }) };
+                let held = Held { maybe, reference: self.section, ..Held::of(self.pointee(ty)) };
                 self.frame.set(dst, held);
                 self.null_check();
             }
             2..6 if !owned || self.slips() => {
-                let object = self.find(|held| held.what == What::Object { ty } && held.maybe == 0);
+                let object = self.find(|held| held.what == pointee && held.maybe == 0);
                 let src = object.map_or(Src::Imm(0), Src::Reg);
                 self.push(Insn::Store { size: Size::DW, base: reg, offset, src });
             }
             // One that the program does not own.
             2..6 if self.often_slips() => {
-                let lent = |held: Held| held.what == What::Object { ty } && held.maybe == 0 && !held.owner;
+                let lent = |held: Held| held.what == pointee && held.maybe == 0 && !held.owner;
                 let given = self.find(lent).map(|found| (found, self.frame.get(found)));
                 self.exchange(reg, field, given);
             }
@@ -241,8 +243,11 @@ impl Body<'_> {
                 && callable.args.len() <= 1
                 && !super::objects::handles_objects(callable)
         };
-        let Some(make) = self.pick_callable(makes) else { return };
-        if !self.call_with(&make, None) {
+        let made = match self.pointee(ty) {
+            What::Allocated { at } => self.allocate_one(at),
+            _ => self.pick_callable(makes).is_some_and(|make| self.call_with(&make, None)),
+        };
+        if !made {
             return;
         }
         let held = self.frame.get(Reg::R0);
@@ -284,7 +289,7 @@ impl Body<'_> {
         }
         let SpecialField::Kptr { ty, .. } = field.field else { return };
         let (maybe, reference) = (self.fresh_id(), self.fresh_id());
-        self.frame.set(Reg::R0, Held { what: What::Object { ty }, maybe, reference, owner: true });
+        self.frame.set(Reg::R0, Held { what: self.pointee(ty), maybe, reference, owner: true });
         if !self.slips() {
             self.use_reference();
         }

@@ -23,6 +23,8 @@ pub(super) enum What {
     Memory { bytes: u32, access: MemAccess },
     /// A host object.
     Object { ty: TypeRef },
+    /// An object of a struct of the program, by its place in the world.
+    Allocated { at: usize },
     /// The packet; so many bytes are known to be there.
     Packet { room: u32 },
     /// The packet's end.

@@ -28,6 +28,7 @@ impl Body<'_> {
                         | What::Value { .. }
                         | What::Memory { .. }
                         | What::Object { .. }
+                        | What::Allocated { .. }
                         | What::Packet { .. }
                 )
         };
@@ -48,6 +49,10 @@ impl Body<'_> {
                     MemAccess::Write => Use::WriteOnly,
                 };
                 self.access(base, 0, bytes, usage);
+            }
+            What::Allocated { at } => {
+                let plain = self.world.structs[at].plain;
+                self.access_fixed(base, 0, plain, Use::NoAtomics);
             }
             What::Packet { room } => {
                 let usage = if self.world.packet_writable { Use::NoAtomics } else { Use::ReadOnly };

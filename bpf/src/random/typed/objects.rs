@@ -61,10 +61,10 @@ pub(super) enum Duty {
 pub(super) fn handles_objects(callable: &Callable) -> bool {
     let handles = |arg: &ArgProto| match arg.kind {
         ArgKind::Iter { role, .. } => role != IterRole::Use,
-        ArgKind::IrqFlag { .. } | ArgKind::Dynptr(_) | ArgKind::Field(_) => true,
+        ArgKind::IrqFlag { .. } | ArgKind::Dynptr(_) | ArgKind::Field(_) | ArgKind::Allocated { .. } => true,
         _ => false,
     };
-    callable.args.iter().any(handles)
+    callable.args.iter().any(handles) || matches!(callable.ret.kind, RetKind::Allocated { .. })
 }
 
 impl Body<'_> {
