@@ -330,6 +330,12 @@ impl VerifierState {
         dynptrs.find(|candidate| candidate.id == dynptr)?.owner
     }
 
+    /// Whether this is the name of a dynptr on the stack: what is borrowed from it lies in the memory that it reaches.
+    pub fn is_dynptr(&self, id: RefId) -> bool {
+        let mut objects = self.frames.iter().flat_map(|frame| frame.stack.objects());
+        objects.any(|object| object.kind.as_dynptr().is_some_and(|dynptr| dynptr.id == id))
+    }
+
     /// Iterators that may have more elements, and how many they gave.
     fn iterators(&self) -> impl Iterator<Item = (RefId, u32)> {
         let objects = self.frames.iter().flat_map(|frame| frame.stack.objects());

@@ -215,3 +215,43 @@ fn the_helpers_copy_and_lend() {
     );
     assert_eq!(with_map(&text), Ok([0x709, 0x709]));
 }
+
+#[kfunc]
+fn word_of(word: &u64) -> u64 {
+    *word
+}
+
+#[kfunc]
+fn word_to(word: &mut u64) {
+    *word = 1;
+}
+
+#[test]
+fn a_slice_is_not_lent_to_the_host() {
+    // A map's value, which other threads write, and other dynptrs reach.
+    let slice = |after: &str| {
+        format!(
+            "
+            r1 = map_value[0]
+            {FROM_MEMORY}
+            {D}
+            r2 = 0
+            r3 = 8
+            call helper#203
+            if r0 == 0 goto none
+            {after}
+        none:
+            r0 = 0
+            exit"
+        )
+    };
+    assert_eq!(with_map(&slice("*(u64 *)(r0 + 0) = 1")), Ok([0, 0]));
+    for attack in
+        ["r1 = r0\ncall word_of", "r1 = r0\ncall word_to", "r2 = r0\nr3 = 8\n{D}\ncall dynptr_beside"]
+    {
+        let refused = with_map(&slice(&attack.replace("{D}", D))).expect_err(attack);
+        assert!(refused.contains("points into the memory of a dynptr"), "{attack}: {refused}");
+    }
+    let copy = "r1 = *(u64 *)(r0 + 0)\n*(u64 *)(r10 - 24) = r1\nr1 = r10\nr1 += -24\ncall word_of";
+    assert_eq!(with_map(&slice(copy)), Ok([0, 0]));
+}

@@ -338,8 +338,8 @@ reasons! {
     ReturnValue { fault: ReturnFault, min: i64, max: i64 } = Calls 26 EINVAL
         "return what the operation declares on every path";
 
-    /// The callee would hold a reference into a map's value, which other threads may change meanwhile
-    SharedMemory { reg: Reg, map: String } = Lifetime 8 EACCES
+    /// The callee would hold a reference into memory that other threads may change meanwhile
+    SharedMemory { reg: Reg, memory: String } = Lifetime 8 EACCES
         "other threads may change the value during the call: copy it to the stack first";
 
     /// The argument is not the address of a subprogram

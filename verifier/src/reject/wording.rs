@@ -320,8 +320,8 @@ impl Reason {
             Self::AliasedArguments { name, first, second } => {
                 write!(f, "arg#{first} and arg#{second} of {name} may name the same object")
             }
-            Self::SharedMemory { reg, map } => {
-                write!(f, "{} points into a value of map {map}, which may change during the call", R(*reg))
+            Self::SharedMemory { reg, memory } => {
+                write!(f, "{} points into {memory}, which may change during the call", R(*reg))
             }
             Self::MixedPointers => f.write_str("same insn cannot be used with different pointers"),
             Self::StackPointerIntoCaller => {

@@ -126,8 +126,8 @@ fn objects(subject: &Subject<'_>, at: InsnIdx, reason: &Reason) -> Option<String
         Reason::AliasedArguments { first, second, .. } => {
             format!("arguments {} and {} may name the same object", first + 1, second + 1)
         }
-        Reason::SharedMemory { reg, map } => {
-            format!("{reg} points into the map `{map}`, whose values others may change during the call")
+        Reason::SharedMemory { reg, memory } => {
+            format!("{reg} points into {memory}, which others may change during the call")
         }
         _ => return None,
     })

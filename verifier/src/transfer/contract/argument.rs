@@ -369,14 +369,18 @@ fn check_unshared(call: &Call<'_>, reg: Reg) -> Result<(), Reason> {
     if !call.kfunc() || call.subject.policy.aliasing == Aliasing::Shared {
         return Ok(());
     }
-    let Some(Pointer { to: Region::MapValue(id), .. }) = call.state.reg(reg).as_pointer() else {
+    let pointer = call.state.reg(reg).as_pointer();
+    if pointer.and_then(|pointer| pointer.trust.root()).is_some_and(|root| call.state.is_dynptr(root)) {
+        return Err(Reason::SharedMemory { reg, memory: "the memory of a dynptr".to_owned() });
+    }
+    let Some(Pointer { to: Region::MapValue(id), .. }) = pointer else {
         return global::check_own_memory(call, reg);
     };
     let map = call.subject.map(*id)?;
     if map.frozen.is_some() && map.flags & BPF_F_RDONLY_PROG != 0 {
         return Ok(());
     }
-    Err(Reason::SharedMemory { reg, map: map.name.clone() })
+    Err(Reason::SharedMemory { reg, memory: format!("a value of map {}", map.name) })
 }
 
 fn check_map(call: &Call<'_>, reg: Reg, shape: Option<(u32, u32)>) -> Result<Argument, Reason> {
