@@ -1,5 +1,7 @@
 //! [`fields`]: a struct's members as C declares them, with padding where C would put it elsewhere or nowhere.
 
+use std::collections::BTreeMap;
+
 use opswap_bpf::btf::{ArrayType, BtfType, HIDDEN_MEMBER, IntType, Member};
 use opswap_bpf::{Btf, BtfId};
 
@@ -28,9 +30,10 @@ fn structure(btf: &Btf, size: u32, members: &[Member]) -> Vec<Field> {
     let mut fields = Vec::new();
     let mut end = 0;
     let mut align = 1;
+    let mut known = Alignments::new();
     for (at, member) in sorted {
         let offset = member.bit_offset / 8;
-        let own = align_of(btf, member.ty, 0);
+        let own = align_of(btf, member.ty, 0, &mut known);
         pad(&mut fields, end, offset, own);
         align = align.max(own);
         end = offset.saturating_add(btf.size_of(member.ty).unwrap_or(0));
@@ -74,21 +77,53 @@ fn padding(number: usize, offset: u32, bytes: u32) -> Field {
     Field { member: None, name, offset, declaration }
 }
 
+/// Alignments of structs and unions: a type may contain another many times, at every level.
+type Alignments = BTreeMap<BtfId, u32>;
+
 /// Alignment of a type in C on BPF.
-fn align_of(btf: &Btf, id: BtfId, depth: u32) -> u32 {
+fn align_of(btf: &Btf, id: BtfId, depth: u32, known: &mut Alignments) -> u32 {
     // BTF allows 32 levels; deeper is no type.
     if depth > 32 {
         return 1;
     }
-    match btf.get(btf.skip_modifiers(id)) {
+    let id = btf.skip_modifiers(id);
+    match btf.get(id) {
         Some(BtfType::Int(IntType { size, .. })) => (*size).clamp(1, 16),
         Some(BtfType::Float { size, .. }) => (*size).clamp(1, 16),
         Some(BtfType::Enum { size, .. } | BtfType::Enum64 { size, .. }) => (*size).clamp(1, 8),
         Some(BtfType::Ptr { .. }) => 8,
-        Some(BtfType::Array(ArrayType { element, .. })) => align_of(btf, *element, depth + 1),
+        Some(BtfType::Array(ArrayType { element, .. })) => align_of(btf, *element, depth + 1, known),
         Some(BtfType::Struct { members, .. } | BtfType::Union { members, .. }) => {
-            members.iter().map(|member| align_of(btf, member.ty, depth + 1)).max().unwrap_or(1)
+            if let Some(align) = known.get(&id) {
+                return *align;
+            }
+            let aligns = members.iter().map(|member| align_of(btf, member.ty, depth + 1, known));
+            let align = aligns.max().unwrap_or(1);
+            known.insert(id, align);
+            align
         }
         Some(_) | None => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opswap_bpf::btf::{ArrayType, BtfType, Member};
+    use opswap_bpf::{Btf, BtfId};
+
+    fn member(name: &str, ty: BtfId) -> Member {
+        Member { name: name.into(), ty, bit_offset: 0, bitfield_bits: 0 }
+    }
+
+    #[test]
+    fn a_type_that_contains_another_twice_at_every_level_is_laid_out_at_once() {
+        let mut btf = Btf::new();
+        let word = btf.push(BtfType::Ptr { to: BtfId(0) });
+        let mut ty = btf.push(BtfType::Array(ArrayType { element: word, index: word, count: 0 }));
+        for _ in 0..31 {
+            let members = vec![member("a", ty), member("b", ty)];
+            ty = btf.push(BtfType::Struct { name: "pair".into(), size: 0, members });
+        }
+        assert_eq!(super::fields(&btf, ty).len(), 2);
     }
 }
