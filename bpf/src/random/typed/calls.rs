@@ -175,7 +175,7 @@ impl Body<'_> {
         self.frame = self.frame.meet(&before);
     }
 
-    fn release(&mut self, reg: Reg, held: Held) {
+    pub(super) fn release(&mut self, reg: Reg, held: Held) {
         let wanted = |callable: &Callable| match (callable.args.first().map(|arg| &arg.kind), held.what) {
             (Some(ArgKind::Object { ty, demand: Demand::Owned }), What::Object { ty: own }) => *ty == own,
             (Some(ArgKind::Reserved), What::Memory { .. })

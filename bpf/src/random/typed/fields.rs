@@ -109,7 +109,7 @@ impl Body<'_> {
         }
         let fits = |map: &MapProto| map.fields.iter().any(|field| is_lock(&field));
         self.with_value(fits, &mut |body, reg, map| {
-            if !body.rng.percent(35) {
+            if !body.rng.percent(45) {
                 return body.lock(reg, map);
             }
             // Another value of the map is at hand, too.
@@ -214,7 +214,11 @@ impl Body<'_> {
                 let maybe = self.fresh_id();
                 let held = Held { maybe, reference: self.section, ..Held::of(self.pointee(ty)) };
                 self.frame.set(dst, held);
-                self.null_check();
+                if self.often_slips() {
+                    self.misuse(reg, field, dst, held);
+                } else {
+                    self.null_check();
+                }
             }
             2..6 if !owned || self.slips() => {
                 let object = self.find(|held| held.what == pointee && held.maybe == 0);
@@ -231,6 +235,22 @@ impl Body<'_> {
             2..6 => self.exchange(reg, field, None),
             _ => self.leave_in_map(reg, field),
         }
+    }
+
+    /// Gives away, to the map or for good, what was merely read from it.
+    fn misuse(&mut self, reg: Reg, field: MapField, dst: Reg, held: Held) {
+        let around = self.here();
+        self.push(Insn::Branch { op: JmpOp::Eq, width: Width::W64, dst, src: Src::Imm(0), offset: 0 });
+        let before = self.frame;
+        let held = Held { maybe: 0, ..held };
+        self.frame.set(dst, held);
+        if self.rng.percent(50) {
+            self.exchange(reg, field, Some((dst, held)));
+        } else {
+            self.release(dst, held);
+        }
+        self.land(around);
+        self.frame = self.frame.meet(&before);
     }
 
     /// Acquires an object of the kptr's type and leaves it in the map.

@@ -77,7 +77,7 @@ impl Body<'_> {
 
     /// Whether a rule is broken here, where that is seldom possible.
     pub(super) fn often_slips(&mut self) -> bool {
-        let slips = !self.slipped && self.world.slips > 0 && self.rng.percent(25);
+        let slips = !self.slipped && self.world.slips > 0 && self.rng.percent(40);
         self.slipped |= slips;
         slips
     }
