@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opswap_bpf::ProgramKind;
+use opswap_bpf::map::MapKind;
 use opswap_bpf::program::License;
 
-use crate::error::LoadError;
+use crate::error::{LoadError, MapError};
 use crate::kernel;
 use crate::loader::{Autoload, MapImage, MapOrigin, ObjectFile, ProgramImage};
 use crate::maps::{Map, UpdateMode};
@@ -159,10 +160,25 @@ pub(crate) fn load_program(policy: &Arc<Policy>, program: opswap_bpf::Program) -
         .iter()
         .map(|proto| {
             let map = Map::new(Arc::clone(proto), policy.map_bytes, policy.application.helpers().map_use());
-            map.map(Arc::new).map_err(|source| LoadError::Map { map: proto.name.clone(), source })
+            let filled = map.and_then(|map| fill_frozen(&map).map(|()| Arc::new(map)));
+            filled.map_err(|source| LoadError::Map { map: proto.name.clone(), source })
         })
         .collect::<Result<Arc<[_]>, LoadError>>()?;
     link::build(policy, program, &maps).map(Program::new)
+}
+
+/// Makes true what the verifier believes of contents that never change.
+fn fill_frozen(map: &Map) -> Result<(), MapError> {
+    let proto = map.proto();
+    let Some(contents) = &proto.frozen else { return Ok(()) };
+    let entries = u64::from(proto.max_entries);
+    if proto.kind != MapKind::Array || entries != 1 {
+        let expected = "1: contents that never change are those of an array's one value";
+        return Err(MapError::Definition { what: "max_entries", found: entries, expected });
+    }
+    map.update(&[0; 4], contents, UpdateMode::Any)?;
+    map.freeze();
+    Ok(())
 }
 
 /// Creates a map and fills in what the object says.

@@ -1,8 +1,11 @@
 //! Attacks from the host's side: declarations from elsewhere, limits without measure, values that are none.
 
+use std::sync::Arc;
+
 use opswap::registry::Registry;
-use opswap::{KRef, Limits, LoadError, RunError, Runtime, Slot, TableError};
-use opswap_bpf::{Btf, ProgramKind};
+use opswap::{KRef, Limits, LoadError, RunError, Runtime, Slot, TableError, UpdateMode};
+use opswap_bpf::map::{BPF_F_RDONLY_PROG, MapKind, MapProto};
+use opswap_bpf::{Btf, BtfId, ProgramKind};
 
 use crate::app::{AttackOps, Flow, Leaf, Overlay};
 use crate::lab::{SIZE, alone, program, run};
@@ -76,4 +79,38 @@ fn part_of_a_word_ends_the_run() {
     let fault = run(text).expect_err("one word and a half");
     assert!(matches!(fault, RunError::BadArgument { .. }), "{fault}");
     assert_eq!(run(&format!("r2 = {SIZE}\ncall words_sum\nexit")), Ok(0));
+}
+
+#[test]
+fn contents_that_never_change_are_what_the_program_says() {
+    let map = |kind, entries, contents: &[u8]| MapProto {
+        name: "constants".to_owned(),
+        kind,
+        key_size: 4,
+        value_size: 16,
+        max_entries: entries,
+        flags: BPF_F_RDONLY_PROG,
+        key_type: BtfId(0),
+        value_type: BtfId(0),
+        fields: Vec::new(),
+        inner: None,
+        frozen: Some(contents.into()),
+    };
+    let runtime = Runtime::builder().entry("alone", alone()).build().expect("the declarations agree");
+    let load = |map| {
+        // The verifier reckons with the contents: here the offset is 8.
+        let text = "r1 = map_value[0]\nr2 = *(u8 *)(r1 + 0)\nr1 += r2\nr0 = *(u8 *)(r1 + 0)\nexit";
+        let mut program = program(ProgramKind::Named("alone".into()), text);
+        program.maps = vec![Arc::new(map)];
+        runtime.load_program(program)
+    };
+    let program = load(map(MapKind::Array, 1, &[8; 16])).expect("the contents are known");
+    assert_eq!(program.run(&mut [0; SIZE as usize]), Ok(8));
+    let changed = program.maps()[0].update(&[0; 4], &[255; 16], UpdateMode::Any);
+    assert!(changed.is_err(), "the host changes them no more either");
+    for wrong in
+        [map(MapKind::Array, 1, &[8; 15]), map(MapKind::Array, 2, &[8; 16]), map(MapKind::Hash, 1, &[8; 16])]
+    {
+        assert!(matches!(load(wrong), Err(LoadError::Map { .. })));
+    }
 }
