@@ -330,8 +330,12 @@ impl VerifierState {
         dynptrs.find(|candidate| candidate.id == dynptr)?.owner
     }
 
-    /// Whether this is the name of a dynptr on the stack: what is borrowed from it lies in the memory that it reaches.
+    /// Whether this is the name of a dynptr, on the stack or lent: what is borrowed from it lies in the memory that it reaches.
     pub fn is_dynptr(&self, id: RefId) -> bool {
+        // Callers lend nothing but dynptrs under a name.
+        if self.refs.get(id).is_some_and(|reference| reference.kind == RefKind::Lent) {
+            return true;
+        }
         let mut objects = self.frames.iter().flat_map(|frame| frame.stack.objects());
         objects.any(|object| object.kind.as_dynptr().is_some_and(|dynptr| dynptr.id == id))
     }
