@@ -13,12 +13,13 @@ use crate::heap::{Block, Guard, Writes};
 
 /// Where an item has its count.
 const COUNT: u32 = 16;
-/// `item` and `plain` in [`types`].
+/// `bpf_refcount`, `item` and `plain` in [`types`].
+const REFCOUNT: BtfId = BtfId(2);
 pub(crate) const ITEM: BtfId = BtfId(3);
 const PLAIN: BtfId = BtfId(4);
 
-/// The structs, with their bytes.
-const STRUCTS: [(BtfId, usize); 2] = [(ITEM, 24), (PLAIN, 8)];
+/// The structs, with their bytes. Programs may allocate a mere count, too.
+const STRUCTS: [(BtfId, usize); 3] = [(REFCOUNT, 4), (ITEM, 24), (PLAIN, 8)];
 
 /// The programs' types.
 pub(crate) fn types() -> Btf {
@@ -38,7 +39,7 @@ pub(crate) fn types() -> Btf {
     let item =
         strukt("item", 24, vec![member("a", word, 0), member("b", word, 8), member("count", count, COUNT)]);
     let plain = strukt("plain", 8, vec![member("a", word, 0)]);
-    assert_eq!((item, plain), (ITEM, PLAIN), "maps name the types by their numbers");
+    assert_eq!((count, item, plain), (REFCOUNT, ITEM, PLAIN), "maps name the types by their numbers");
     btf
 }
 

@@ -11,7 +11,9 @@ use opswap_bpf::random::{Features, Rng, break_rules, typed};
 use opswap_bpf::{Insn, Program, ProgramKind};
 use opswap_verifier::limits::Pruning;
 
-use opswap_verifier::{Category, Limits, Rejection, Rounds, VerifiedProgram, verify_observed, verify_with};
+use opswap_verifier::{
+    Category, Limits, Reason, Rejection, Rounds, VerifiedProgram, verify_observed, verify_with,
+};
 
 use crate::bed::{Bed, Kind};
 use crate::calls::World;
@@ -220,7 +222,12 @@ fn loosened(insns: &[Insn]) -> bool {
 /// A store over part of a spilled pointer; or, where unwritten stack may be read and addresses may leak, a read of part of it.
 /// Or a store over a copy of a dynptr: what it belongs to is still to be given back, and whoever uses its slices is compared.
 fn over_pointer(rejection: &Rejection) -> bool {
-    matches!(rejection.reason.name(), "CorruptsSpill" | "PartialFill" | "OverwritesDynptr")
+    // What a callee is given to write may lie over it as well.
+    let reason = match &rejection.reason {
+        Reason::InvalidMemoryPair { cause, .. } => cause,
+        other => other,
+    };
+    matches!(reason.name(), "CorruptsSpill" | "PartialFill" | "OverwritesDynptr")
 }
 
 /// Pruning may change no verdict.
