@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 #[derive(Parser, Debug)]
 #[command(name = "opswap", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 all good; 1 a program was rejected or a check failed; 2 wrong usage or unreadable input."
+    after_help = "Exit codes: 0 all good; 1 a program was rejected or a check failed; 2 wrong usage or unreadable input; 141 nobody reads the output."
 )]
 pub struct CommandLine {
     /// What to do.

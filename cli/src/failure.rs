@@ -11,6 +11,8 @@ pub enum Failure {
     Check(String),
     /// 2: wrong usage, or input that cannot be read.
     Usage(String),
+    /// 141: whoever read the output is gone (`| head`), as for a command that the signal SIGPIPE ends.
+    Unread,
 }
 
 impl Failure {
@@ -30,7 +32,7 @@ impl Failure {
     /// What standard error is told, one line.
     pub fn line(&self) -> Option<String> {
         match self {
-            Self::Reported => None,
+            Self::Reported | Self::Unread => None,
             Self::Check(reason) | Self::Usage(reason) => {
                 Some(reason.lines().map(str::trim).collect::<Vec<_>>().join(" "))
             }
@@ -42,13 +44,18 @@ impl Failure {
         match self {
             Self::Reported | Self::Check(_) => 1,
             Self::Usage(_) => 2,
+            Self::Unread => 141,
         }
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::input("standard output", error)
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Self::Unread
+        } else {
+            Self::input("standard output", error)
+        }
     }
 }
 

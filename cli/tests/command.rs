@@ -156,3 +156,19 @@ fn a_closed_pipe_is_no_panic() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(!err.contains("panicked"), "{err}");
 }
+
+#[test]
+fn a_reader_that_is_gone_is_no_error_to_speak_of() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_opswap"))
+        .args(["explain", "OSW0101"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    // Nobody will read; a pipe takes what is written until the other end is closed.
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("the command ends");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    // It may have been done before the end was closed.
+    assert!(matches!(ended.status.code(), Some(0 | 141)), "{}", ended.status);
+}

@@ -9,6 +9,22 @@ use std::sync::Arc;
 ///
 /// Unlike an `Arc` it is a plain pointer to the object itself, so programs can follow it when it stands in a struct. A kfunc that
 /// returns one hands a reference to the program, which must give it back; a kfunc that takes one by value gets it back.
+///
+/// Programs hold objects by their addresses, so one without bytes cannot be handed to them:
+///
+/// ```compile_fail,E0080
+/// use opswap::{Btf, KRef, kfunc};
+///
+/// #[derive(Btf)]
+/// #[repr(C)]
+/// struct Token {}
+///
+/// #[kfunc]
+/// fn token() -> KRef<Token> {
+///     KRef::new(Token {})
+/// }
+/// # fn main() {}
+/// ```
 #[repr(transparent)]
 pub struct KRef<T> {
     /// # Invariants
@@ -29,8 +45,10 @@ impl<T> KRef<T> {
 
     /// The same reference as an `Arc`.
     pub fn into_arc(self) -> Arc<T> {
-        // SAFETY: by invariant 1 the pointer came from `Arc::into_raw`; `into_raw` below gives its reference up to us.
-        unsafe { Arc::from_raw(self.into_raw().as_ptr()) }
+        let object = self.object;
+        std::mem::forget(self);
+        // SAFETY: by invariant 1 the pointer came from `Arc::into_raw`; `forget` gave its reference up to us.
+        unsafe { Arc::from_raw(object.as_ptr()) }
     }
 
     /// Whether two references are to the same object.
@@ -40,6 +58,12 @@ impl<T> KRef<T> {
 
     /// Gives the reference up as an address.
     pub(crate) fn into_raw(self) -> NonNull<T> {
+        const {
+            assert!(
+                size_of::<T>() != 0,
+                "an object without bytes has no address of its own, by which a program could hold it: give its type a member"
+            );
+        }
         let object = self.object;
         std::mem::forget(self);
         object
