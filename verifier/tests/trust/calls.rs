@@ -10,6 +10,7 @@ use opswap_bpf::{HelperId, KfuncId, TypeRef};
 
 use crate::bed::{Bed, FLOW_BYTES, FLOW_MAYBE, FLOW_PEER, Kind, PACKET_BYTES, PACKET_FROM, PEER_BYTES};
 use crate::heap::{Block, By, Shared, Writes};
+use crate::kept::Protected;
 
 /// Rounds of a callback, at most; the program's own number may be in the millions.
 const ROUNDS: u64 = 40;
@@ -38,6 +39,9 @@ impl<'a> World<'a> {
     pub(crate) fn new(bed: &'a Bed, seed: u64, likely: &[u64]) -> (Self, [u64; 2]) {
         let mut rng = Rng::new(seed);
         let heap = Shared::default();
+        if bed.kind != Kind::Objects {
+            heap.0.borrow_mut().ledger.protected = Protected::Always;
+        }
         let content = |bytes: u32, rng: &mut Rng| -> Vec<u8> {
             let word = |rng: &mut Rng| match rng.below(3) {
                 0 if !likely.is_empty() => {

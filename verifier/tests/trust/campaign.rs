@@ -9,6 +9,7 @@ use opswap_bpf::interp::{Budget, Machine, TrapKind};
 use opswap_bpf::program::LoadFlags;
 use opswap_bpf::random::{Features, Rng, break_rules, typed};
 use opswap_bpf::{Insn, Program, ProgramKind};
+use opswap_verifier::host::{Host, UninitStack};
 use opswap_verifier::limits::Pruning;
 
 use opswap_verifier::{
@@ -124,12 +125,12 @@ impl Campaign {
             counts.compared += 1;
             if loosened(insns) && verdict.is_err() && walked.is_ok() {
                 counts.too_strict += 1;
-            } else if verdict.is_ok() && walked.as_ref().is_err_and(over_pointer) {
+            } else if verdict.is_ok() && walked.as_ref().is_err_and(|missed| over_pointer(bed, missed)) {
                 counts.forgotten += 1;
             } else {
                 compare(verdict.as_ref().err(), walked.as_ref().err())?;
             }
-            if !walked.as_ref().is_err_and(over_pointer) {
+            if !walked.as_ref().is_err_and(|missed| over_pointer(bed, missed)) {
                 self.often(seed, bed, insns, walked.as_ref().err())?;
             }
         }
@@ -221,13 +222,18 @@ fn loosened(insns: &[Insn]) -> bool {
 
 /// A store over part of a spilled pointer; or, where unwritten stack may be read and addresses may leak, a read of part of it.
 /// Or a store over a copy of a dynptr: what it belongs to is still to be given back, and whoever uses its slices is compared.
-fn over_pointer(rejection: &Rejection) -> bool {
+fn over_pointer(bed: &Bed, rejection: &Rejection) -> bool {
     // What a callee is given to write may lie over it as well.
     let reason = match &rejection.reason {
         Reason::InvalidMemoryPair { cause, .. } => cause,
         other => other,
     };
-    matches!(reason.name(), "CorruptsSpill" | "PartialFill" | "OverwritesDynptr")
+    match reason.name() {
+        "CorruptsSpill" | "OverwritesDynptr" => true,
+        // Read where nothing was written it is a number, which may be stored in parts.
+        "PartialFill" | "PartialSpill" => bed.policy().uninit_stack == UninitStack::Allowed,
+        _ => false,
+    }
 }
 
 /// Pruning may change no verdict.

@@ -9,7 +9,7 @@ use opswap_bpf::insn::Size;
 use opswap_bpf::interp::{Access, Fault, Memory};
 use opswap_bpf::{BtfId, TypeRef};
 
-use crate::kept::{Dynptr, Kept, Ledger};
+use crate::kept::{Dynptr, Kept, Ledger, Protected};
 
 /// What a block is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,8 +53,17 @@ struct Mapped {
     /// References that the program owns and must give back, and those of maps.
     owned: u32,
     in_maps: u32,
+    /// Others may have found it.
+    seen: Seen,
     /// Of a window: the address of the bytes that it shows, and how many.
     shows: Option<(u64, u32)>,
+}
+
+/// Whether a block ever was where others find it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Never,
+    InMap,
 }
 
 /// What a program may do with a special field by loads and stores.
@@ -105,6 +114,7 @@ impl Heap {
                 writes,
                 owned: owned.into(),
                 in_maps: u32::from(!owned),
+                seen: if owned { Seen::Never } else { Seen::InMap },
                 shows: None,
             },
         );
@@ -154,7 +164,9 @@ impl Heap {
 
     /// The program gives a reference to a map.
     pub(crate) fn give_to_map(&mut self, address: u64) {
-        self.refer(address, |found| (found.owned, found.in_maps) = (found.owned - 1, found.in_maps + 1));
+        self.refer(address, |found| {
+            (found.owned, found.in_maps, found.seen) = (found.owned - 1, found.in_maps + 1, Seen::InMap);
+        });
     }
 
     /// A map gives a reference to the program.
@@ -181,7 +193,15 @@ impl Heap {
     }
 
     fn free_unless_held(&mut self, address: u64) {
-        if self.pages.get(&Self::page(address)).is_some_and(|found| found.owned + found.in_maps == 0) {
+        let Some(found) = self.pages.get(&Self::page(address)) else { return };
+        if found.owned + found.in_maps > 0 {
+            return;
+        }
+        // Who loaded it from the map may still look at it.
+        let protected = self.ledger.protected == Protected::Always || self.ledger.section.is_some();
+        if found.seen == Seen::InMap && protected {
+            self.ledger.guarded.push(address);
+        } else {
             self.free(address);
         }
     }

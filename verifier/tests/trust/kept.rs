@@ -45,6 +45,16 @@ pub(crate) struct Dynptr {
     pub(crate) views: Vec<u64>,
 }
 
+/// Where RCU protects what maps owned.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Protected {
+    /// In sections.
+    #[default]
+    InSections,
+    /// Everywhere: the program never sleeps.
+    Always,
+}
+
 /// Everything of that kind.
 #[derive(Default)]
 pub(crate) struct Ledger {
@@ -54,6 +64,8 @@ pub(crate) struct Ledger {
     pub(crate) lost: usize,
     /// Saving calls whose states were not restored yet.
     pub(crate) saved: Vec<u64>,
+    /// Where RCU protects what maps owned.
+    pub(crate) protected: Protected,
     /// The RCU section at hand.
     pub(crate) section: Option<u64>,
     /// Blocks that live until it ends.
