@@ -224,10 +224,8 @@ fn loosened(insns: &[Insn]) -> bool {
 /// Or a store over a copy of a dynptr: what it belongs to is still to be given back, and whoever uses its slices is compared.
 fn over_pointer(bed: &Bed, rejection: &Rejection) -> bool {
     // What a callee is given to write may lie over it as well.
-    let reason = match &rejection.reason {
-        Reason::InvalidMemoryPair { cause, .. } => cause,
-        other => other,
-    };
+    let whole = &rejection.reason;
+    let reason = if let Reason::InvalidMemoryPair { cause, .. } = whole { cause } else { whole };
     match reason.name() {
         "CorruptsSpill" | "OverwritesDynptr" => true,
         // Read where nothing was written it is a number, which may be stored in parts.
