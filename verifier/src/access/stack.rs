@@ -242,7 +242,10 @@ pub(crate) fn apply_write(
     match write {
         Write::Untracked => {}
         Write::Stack { frame, offset } => {
-            state.disturb(frame, offset, offset + i64::from(size.bytes()), gone);
+            let ended = state.disturb(frame, offset, offset + i64::from(size.bytes()), gone);
+            // A slice that is stored over its own dynptr ends with it.
+            let root = value.as_pointer().and_then(|pointer| pointer.trust.root());
+            let value = if root.is_some_and(|root| ended.contains(&root)) { gone } else { value };
             let Some(stack) = state.stack_mut(frame) else { return };
             let aligned = offset.rem_euclid(8) == 0;
             match value {
@@ -253,9 +256,9 @@ pub(crate) fn apply_write(
                     stack.spill(offset, size.bytes(), RegState::Scalar(Number { value: kept, id }));
                 }
                 RegState::Scalar(_) if value.is_null() => stack.fill(offset, size.bytes(), Byte::Zero),
-                RegState::NotInit | RegState::Scalar(_) | RegState::Pointer(_) => {
-                    stack.fill(offset, size.bytes(), Byte::Misc);
-                }
+                // Nobody may know the address that is there.
+                RegState::NotInit => stack.fill(offset, size.bytes(), Byte::Invalid),
+                RegState::Scalar(_) | RegState::Pointer(_) => stack.fill(offset, size.bytes(), Byte::Misc),
             }
         }
         Write::StackSomewhere { frame, offset, span } => {

@@ -130,21 +130,23 @@ impl VerifierState {
         }
     }
 
-    /// The bytes `from..to` of a frame's stack are about to be written: objects there end, and slices of dynptrs there.
-    pub fn disturb(&mut self, frame: u8, from: i64, to: i64, gone: RegState) {
-        let Some(stack) = self.stack(frame) else { return };
+    /// The bytes `from..to` of a frame's stack are about to be written: objects there end, and slices of dynptrs there. Gives the
+    /// names of these dynptrs.
+    pub fn disturb(&mut self, frame: u8, from: i64, to: i64, gone: RegState) -> Vec<RefId> {
+        let Some(stack) = self.stack(frame) else { return Vec::new() };
         let names: Vec<RefId> = stack
             .objects_within(from, to)
             .filter_map(|object| object.kind.as_dynptr())
             .map(|it| it.id)
             .collect();
         if stack.objects_within(from, to).next().is_none() {
-            return;
+            return names;
         }
         if let Some(stack) = self.stack_mut(frame) {
             stack.end_objects(|object| object.meets(from, to));
         }
         self.end_pointers(&names, gone);
+        names
     }
 
     /// Every pointer into the packet, and every slice of it, becomes what `gone` says: the packet may have moved.
