@@ -121,12 +121,8 @@ impl Body<'_> {
 
     /// The slice in `R0`, if there is one.
     fn slice(&mut self) {
-        let around = self.here();
-        self.branch_if_null();
+        let (around, before) = self.where_found();
         let held = self.frame.get(Reg::R0);
-        self.frame.set(Reg::R0, Held::NOTHING);
-        let before = self.frame;
-        self.frame.set(Reg::R0, Held { maybe: 0, ..held });
         let reg = self.keep_result();
         self.follow(reg);
         if self.rng.percent(30) {

@@ -56,12 +56,7 @@ impl Body<'_> {
         if !done {
             return;
         }
-        let around = self.here();
-        self.branch_if_null();
-        let held = self.frame.get(Reg::R0);
-        self.frame.set(Reg::R0, Held::NOTHING);
-        let before = self.frame;
-        self.frame.set(Reg::R0, Held { maybe: 0, ..held });
+        let (around, before) = self.where_found();
         let free: Vec<Reg> = [Reg::R6, Reg::R7, Reg::R8, Reg::R9]
             .into_iter()
             .filter(|reg| self.pinned & 1 << reg.index() == 0)

@@ -90,12 +90,7 @@ impl Body<'_> {
         if self.frame.get(Reg::R0).owner {
             return self.use_reference();
         }
-        let around = self.here();
-        self.branch_if_null();
-        let held = self.frame.get(Reg::R0);
-        self.frame.set(Reg::R0, Held::NOTHING);
-        let before = self.frame;
-        self.frame.set(Reg::R0, Held { maybe: 0, ..held });
+        let (around, before) = self.where_found();
         self.use_found();
         self.nested();
         self.land(around);
@@ -106,6 +101,17 @@ impl Body<'_> {
     pub(super) fn branch_if_null(&mut self) {
         let (op, width, src) = (JmpOp::Eq, Width::W64, Src::Imm(0));
         self.push(Insn::Branch { op, width, dst: Reg::R0, src, offset: 0 });
+    }
+
+    /// Goes on where the pointer in `R0` is not NULL. Gives the slot of the branch around that, and what is held where it is NULL.
+    pub(super) fn where_found(&mut self) -> (usize, Frame) {
+        let around = self.here();
+        self.branch_if_null();
+        let held = self.frame.get(Reg::R0);
+        self.frame.set(Reg::R0, Held::NOTHING);
+        let before = self.frame;
+        self.frame.set(Reg::R0, Held { maybe: 0, ..held });
+        (around, before)
     }
 
     /// What the body may rely on in every round: what nothing overwrites, and numbers, which are restored.
